@@ -1,0 +1,53 @@
+//! Who makes this request.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{AccountId, EnvironmentName, ScopeSet};
+
+/// What kind of actor it is, as the audit log writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ActorKind {
+    /// A bearer token.
+    Token,
+    /// A browser that logged in by a one-time link.
+    Session,
+    /// The server itself on its first start.
+    Setup,
+    /// A caller without credentials, of a public function.
+    Anonymous,
+}
+
+/// An authenticated actor with what it may do. Of exactly one account: there is no actor above accounts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    /// What kind it is.
+    pub kind: ActorKind,
+    /// The id of the token or session; empty for `setup` and `anonymous`.
+    pub id: String,
+    /// A name for people, for example the token's.
+    pub name: String,
+    /// The account that everything this actor does happens in.
+    pub account: AccountId,
+    /// Whether `account` is the account `default`, whose actors may hold `accounts:write`.
+    pub operator_account: bool,
+    /// What it may do.
+    pub scopes: ScopeSet,
+    /// The environments it may touch; `None` is all of them, an empty list is none (invariant 7).
+    pub environments: Option<Vec<EnvironmentName>>,
+}
+
+impl Actor {
+    /// A caller without credentials: it may do nothing but invoke public functions.
+    pub fn anonymous(account: AccountId) -> Self {
+        Self {
+            kind: ActorKind::Anonymous,
+            id: String::new(),
+            name: "anonymous".to_owned(),
+            account,
+            operator_account: false,
+            scopes: ScopeSet::default(),
+            environments: Some(Vec::new()),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Which actor may do what. Deny by default: an action needs its scope, and an actor that is limited to environments
+//! may touch only those. The whole table is golden in `tests/policy.golden`.
+
+use thiserror::Error;
+
+use crate::{Actor, EnvironmentName, Scope};
+
+macro_rules! actions {
+    ($($variant:ident = $text:literal needs $scope:ident,)*) => {
+        /// Everything that can be done, as the API, the CLI and the audit log name it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[expect(missing_docs, reason = "each is named by its text, `resource.verb`")]
+        pub enum Action {
+            $($variant,)*
+        }
+
+        impl Action {
+            /// Every action.
+            pub const ALL: &'static [Action] = &[$(Action::$variant,)*];
+
+            /// `resource.verb`, as the audit log writes it.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+
+            /// The scope it needs.
+            pub fn scope(self) -> Scope {
+                match self { $(Self::$variant => Scope::$scope,)* }
+            }
+        }
+    };
+}
+
+actions! {
+    SecretList = "secret.list" needs SecretsRead,
+    SecretGet = "secret.get" needs SecretsRead,
+    SecretPut = "secret.put" needs SecretsWrite,
+    SecretActivate = "secret.activate" needs SecretsWrite,
+    SecretDelete = "secret.delete" needs SecretsWrite,
+    FunctionList = "function.list" needs FunctionsRead,
+    FunctionGet = "function.get" needs FunctionsRead,
+    FunctionDeploy = "function.deploy" needs FunctionsWrite,
+    FunctionRollback = "function.rollback" needs FunctionsWrite,
+    FunctionDelete = "function.delete" needs FunctionsWrite,
+    FunctionInvoke = "function.invoke" needs FunctionsInvoke,
+    InvocationList = "invocation.list" needs FunctionsRead,
+    EnvironmentPut = "environment.put" needs EnvironmentsWrite,
+    AuditList = "audit.list" needs AuditRead,
+    TokenList = "token.list" needs TokensRead,
+    TokenCreate = "token.create" needs TokensWrite,
+    TokenRevoke = "token.revoke" needs TokensWrite,
+    SessionCreate = "session.create" needs SessionsWrite,
+    AccountList = "account.list" needs AccountsWrite,
+    AccountCreate = "account.create" needs AccountsWrite,
+}
+
+/// A refusal.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Denied {
+    /// The actor lacks a scope.
+    #[error("this needs the scope {}", .0.as_str())]
+    Scope(Scope),
+    /// The actor is limited to other environments.
+    #[error("this token is not for the environment {0}")]
+    Environment(EnvironmentName),
+    /// A limited actor asked about all environments at once.
+    #[error("this token is limited to some environments: name one of them")]
+    AllEnvironments,
+    /// Only the account `default` can manage accounts.
+    #[error("only a token of the account `default` can manage accounts")]
+    NotOperator,
+}
+
+/// Whether `actor` may do `action` in `environment` (`None`: in no particular one, or in all).
+///
+/// That the resource is of the actor's account is not asked here: services look resources up *within*
+/// `actor.account`, so another account's are not found.
+///
+/// # Errors
+/// Which rule refuses.
+pub fn authorize(actor: &Actor, action: Action, environment: Option<&EnvironmentName>) -> Result<(), Denied> {
+    if !actor.scopes.contains(action.scope()) {
+        return Err(Denied::Scope(action.scope()));
+    }
+    if action.scope() == Scope::AccountsWrite && !actor.operator_account {
+        return Err(Denied::NotOperator);
+    }
+    if let Some(allowed) = &actor.environments {
+        match environment {
+            Some(environment) if allowed.contains(environment) => {}
+            Some(environment) => return Err(Denied::Environment(environment.clone())),
+            None => return Err(Denied::AllEnvironments),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,151 @@
+//! What a token may do, as the person who makes it reads it. `policy.rs` says which action needs which scope.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+use crate::Invalid;
+
+macro_rules! scopes {
+    ($($(#[$doc:meta])* $variant:ident = $text:literal,)*) => {
+        /// One permission.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Scope {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Scope {
+            /// Every scope, in the order they are shown.
+            pub const ALL: &'static [Scope] = &[$(Scope::$variant,)*];
+
+            /// The scope as the API writes it.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+        }
+    };
+}
+
+scopes! {
+    /// List and get secrets: names, masks and metadata. Never a value; nothing reads a value.
+    SecretsRead = "secrets:read",
+    /// Put, activate, destroy and delete secrets.
+    SecretsWrite = "secrets:write",
+    /// List and get functions, their source, invocations and logs.
+    FunctionsRead = "functions:read",
+    /// Deploy, roll back and delete functions. Code that is deployed can use the account's secrets.
+    FunctionsWrite = "functions:write",
+    /// Invoke functions whose access is `authenticated`.
+    FunctionsInvoke = "functions:invoke",
+    /// Make environments.
+    EnvironmentsWrite = "environments:write",
+    /// Read and export the audit log.
+    AuditRead = "audit:read",
+    /// List tokens, never their text.
+    TokensRead = "tokens:read",
+    /// Make tokens (with no more than one's own scopes) and revoke them.
+    TokensWrite = "tokens:write",
+    /// Make one-time login links, which open a browser session with the scopes of the token that made them.
+    SessionsWrite = "sessions:write",
+    /// List and make accounts. Only tokens of the account `default` can hold it.
+    AccountsWrite = "accounts:write",
+}
+
+/// A set of scopes. Empty means nothing is permitted (invariant 7).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ScopeSet(BTreeSet<Scope>);
+
+impl ScopeSet {
+    /// Every scope that a token of an ordinary account can hold.
+    pub fn admin() -> Self {
+        Self(Scope::ALL.iter().copied().filter(|scope| *scope != Scope::AccountsWrite).collect())
+    }
+
+    /// Every scope, with `accounts:write`: for the first token of the account `default`.
+    pub fn operator() -> Self {
+        Self(Scope::ALL.iter().copied().collect())
+    }
+
+    /// Reads scopes as the API writes them. The word `admin` stands for [`ScopeSet::admin`].
+    ///
+    /// # Errors
+    /// `scopes_empty`, or `scope_unknown` with the place in the list.
+    pub fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, Invalid> {
+        let mut set = BTreeSet::new();
+        for (index, text) in texts.into_iter().enumerate() {
+            if text == "admin" {
+                set.extend(Self::admin().0);
+                continue;
+            }
+            let known = Scope::ALL.iter().find(|scope| scope.as_str() == text);
+            let Some(scope) = known else {
+                let all: Vec<_> = Scope::ALL.iter().map(|scope| scope.as_str()).collect();
+                let detail = format!("must be `admin` or one of {}", all.join(", "));
+                return Err(Invalid::new(format!("scopes[{index}]"), "scope_unknown", detail));
+            };
+            set.insert(*scope);
+        }
+        if set.is_empty() {
+            return Err(Invalid::new(
+                "scopes",
+                "scopes_empty",
+                "must name at least one scope: an empty list permits nothing",
+            ));
+        }
+        Ok(Self(set))
+    }
+
+    /// Whether `scope` is in the set.
+    pub fn contains(&self, scope: Scope) -> bool {
+        self.0.contains(&scope)
+    }
+
+    /// The scopes of `self` that `other` lacks.
+    pub fn beyond(&self, other: &Self) -> Vec<Scope> {
+        self.0.difference(&other.0).copied().collect()
+    }
+
+    /// The scopes in the order they are shown.
+    pub fn iter(&self) -> impl Iterator<Item = Scope> {
+        self.0.iter().copied()
+    }
+
+    /// The scopes as one text, parted by spaces, as the database keeps them.
+    pub fn to_text(&self) -> String {
+        self.iter().map(Scope::as_str).collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl Serialize for ScopeSet {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter().map(Scope::as_str))
+    }
+}
+
+impl<'de> Deserialize<'de> for ScopeSet {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let texts = Vec::<String>::deserialize(deserializer)?;
+        Self::parse(texts.iter().map(String::as_str)).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Scope, ScopeSet};
+
+    #[test]
+    fn parses_and_refuses() {
+        let set = ScopeSet::parse(["secrets:read", "secrets:write", "secrets:read"]);
+        assert_eq!(set.map(|set| set.to_text()), Ok("secrets:read secrets:write".to_owned()));
+        assert_eq!(ScopeSet::parse([]).err().map(|e| e.code), Some("scopes_empty"));
+        let error = ScopeSet::parse(["secrets:read", "everything"]).err();
+        assert_eq!(error.map(|e| (e.field, e.code)), Some(("scopes[1]".to_owned(), "scope_unknown")));
+    }
+
+    #[test]
+    fn admin_does_not_reach_other_accounts() {
+        assert!(!ScopeSet::admin().contains(Scope::AccountsWrite));
+        assert_eq!(ScopeSet::operator().beyond(&ScopeSet::admin()), [Scope::AccountsWrite]);
+        assert!(ScopeSet::default().iter().next().is_none());
+    }
+}

@@ -1,0 +1,1 @@
+//! The only meeting point of store, keys and runtime: services, HTTP, UI.

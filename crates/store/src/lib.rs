@@ -1,0 +1,1 @@
+//! Persistence in SQLite or PostgreSQL. It cannot decrypt: it does not link envelope.
