@@ -1,1 +1,47 @@
 //! Persistence in SQLite or PostgreSQL. It cannot decrypt: it does not link envelope.
+//!
+//! Rows go in and come out as they are: ids, hashes, ciphertexts and times are arguments, and nothing here draws
+//! randomness or reads a clock. Each noun has a file with its rows and its queries. Reads are methods of both [`Store`]
+//! (from a pool) and [`Tx`] (inside a write); writes are methods of [`Tx`] only, which [`Store::write`] hands out.
+#![forbid(unsafe_code)]
+
+#[macro_use]
+mod reads;
+
+mod accounts;
+mod audit;
+mod columns;
+mod environments;
+mod error;
+mod functions;
+mod idempotency;
+mod invocations;
+mod location;
+mod logs;
+mod migrate;
+mod proofs;
+mod secrets;
+mod server_state;
+mod sessions;
+mod store;
+mod tokens;
+mod versions;
+mod writer;
+
+pub use accounts::{AccountKeyRow, AccountRow};
+pub use audit::{AuditFilter, AuditRow};
+pub use environments::EnvironmentRow;
+pub use error::StoreError;
+pub use functions::{ActiveDeployment, ActiveRow, DeploymentRow, FunctionRow};
+pub use idempotency::IdempotencyRow;
+pub use invocations::InvocationRow;
+pub use location::Location;
+pub use logs::LogRow;
+pub use secrets::SecretRow;
+pub use sessions::{LoginCodeRow, SessionRow};
+pub use store::Store;
+pub use tokens::TokenRow;
+pub use versions::{StoredValue, VersionRow};
+pub use writer::Tx;
+
+type Result<T, E = StoreError> = std::result::Result<T, E>;

@@ -1,0 +1,173 @@
+//! The audit log: events as they were hashed, the tree's right edge, and signed checkpoints.
+
+use domain::audit::event::Outcome;
+use domain::audit::{AuditEvent, Frontier, Hash};
+use domain::{AccountId, Timestamp};
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AssertSqlSafe};
+
+use crate::columns::{Columns, int};
+use crate::{Result, StoreError, Tx};
+
+/// Subtrees of every so many levels are stored.
+pub(crate) const STORED_LEVELS: u32 = 8;
+
+/// An event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRow {
+    /// Its place in its account's log, from 0.
+    pub index: u64,
+    /// When.
+    pub time: Timestamp,
+    /// The event's canonical JSON, byte for byte as it was hashed.
+    pub body: String,
+    /// Its leaf hash.
+    pub leaf: Hash,
+}
+
+/// Which events to list: those that fit all that is given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// `resource.verb`.
+    pub action: Option<String>,
+    /// The actor's id.
+    pub actor_id: Option<String>,
+    /// The resource's kind.
+    pub resource_kind: Option<String>,
+    /// The resource's name.
+    pub resource_name: Option<String>,
+}
+
+pub(crate) fn hash_column(row: &AnyRow, column: &'static str) -> Result<Hash> {
+    row.col::<Vec<u8>>(column)?.try_into().map_err(|_| StoreError::Corrupt { what: column })
+}
+
+fn audit_row(row: &AnyRow) -> Result<AuditRow> {
+    Ok(AuditRow {
+        index: row.number("idx")?,
+        time: row.time("time")?,
+        body: row.col("body")?,
+        leaf: hash_column(row, "leaf")?,
+    })
+}
+
+async fn frontier(conn: &mut AnyConnection, account: &AccountId) -> Result<Option<Frontier>> {
+    let query = sqlx::query("SELECT size, frontier FROM audit_logs WHERE account = $1").bind(account.as_str());
+    let Some(row) = query.fetch_optional(conn).await? else { return Ok(None) };
+    let frontier = Frontier::from_parts(row.number("size")?, &row.col::<Vec<u8>>("frontier")?);
+    frontier.map(Some).ok_or(StoreError::Corrupt { what: "frontier" })
+}
+
+reads! {
+    /// The size and root of an account's log; those of the empty tree if there is no such account.
+    pub async fn audit_head(conn, account: &AccountId) -> Result<(u64, Hash)> {
+        let frontier = frontier(conn, account).await?.unwrap_or_default();
+        Ok((frontier.size(), frontier.root()))
+    }
+
+    /// Events newest first, those before index `before`.
+    pub async fn audit_events(
+        conn, account: &AccountId, filter: &AuditFilter, before: Option<u64>, limit: u32,
+    ) -> Result<Vec<AuditRow>> {
+        let columns = [
+            ("action", &filter.action),
+            ("actor_id", &filter.actor_id),
+            ("resource_kind", &filter.resource_kind),
+            ("resource_name", &filter.resource_name),
+        ];
+        let wanted = columns.into_iter().filter_map(|(column, text)| Some((column, text.as_ref()?)));
+        let mut sql = "SELECT idx, time, body, leaf FROM audit_events WHERE account = $1 AND idx < $2".to_owned();
+        for (place, (column, _)) in wanted.clone().enumerate() {
+            sql.push_str(&format!(" AND {column} = ${}", place + 4));
+        }
+        sql.push_str(" ORDER BY idx DESC LIMIT $3");
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(account.as_str());
+        let query = query.bind(before.map_or(i64::MAX, int)).bind(i64::from(limit));
+        let query = wanted.fold(query, |query, (_, text)| query.bind(text));
+        query.fetch_all(conn).await?.iter().map(audit_row).collect()
+    }
+
+    /// Events oldest first from index `from`, for an export.
+    pub async fn audit_events_from(conn, account: &AccountId, from: u64, limit: u32) -> Result<Vec<AuditRow>> {
+        let query = sqlx::query(
+            "SELECT idx, time, body, leaf FROM audit_events WHERE account = $1 AND idx >= $2 ORDER BY idx LIMIT $3",
+        );
+        let query = query.bind(account.as_str()).bind(int(from)).bind(i64::from(limit));
+        query.fetch_all(conn).await?.iter().map(audit_row).collect()
+    }
+
+    /// The newest checkpoint: its size and signed note.
+    pub async fn last_checkpoint(conn, account: &AccountId) -> Result<Option<(u64, String)>> {
+        let query =
+            sqlx::query("SELECT size, note FROM audit_checkpoints WHERE account = $1 ORDER BY size DESC LIMIT 1");
+        let row = query.bind(account.as_str()).fetch_optional(conn).await?;
+        row.map(|row| Ok((row.number("size")?, row.col("note")?))).transpose()
+    }
+}
+
+impl Tx {
+    /// Appends an event to its account's log and returns its index. Call it in the write that does what the event says
+    /// (invariant 2), and let its error be the write's.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] if there is no such account.
+    pub async fn append_audit(&mut self, event: &AuditEvent) -> Result<u64> {
+        let account = &event.account;
+        let mut frontier = frontier(self.connection(), account).await?.ok_or(StoreError::Missing)?;
+        let index = frontier.size();
+        let body = event.to_json();
+        let leaf = event.leaf();
+        let outcome = match event.outcome {
+            Outcome::Done => "done",
+            Outcome::Denied => "denied",
+        };
+        sqlx::query(
+            "INSERT INTO audit_events (account, idx, leaf, time, action, actor_id, resource_kind, resource_name, \
+             outcome, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        )
+        .bind(account.as_str())
+        .bind(int(index))
+        .bind(leaf.to_vec())
+        .bind(event.time.as_millis())
+        .bind(&event.action)
+        .bind(&event.actor.id)
+        .bind(&event.resource.kind)
+        .bind(&event.resource.name)
+        .bind(outcome)
+        .bind(body)
+        .execute(self.connection())
+        .await?;
+        for (node, hash) in frontier.append(leaf) {
+            if node.level % STORED_LEVELS == 0 {
+                sqlx::query("INSERT INTO audit_nodes (account, level, idx, hash) VALUES ($1, $2, $3, $4)")
+                    .bind(account.as_str())
+                    .bind(i64::from(node.level))
+                    .bind(int(node.index))
+                    .bind(hash.to_vec())
+                    .execute(self.connection())
+                    .await?;
+            }
+        }
+        sqlx::query("UPDATE audit_logs SET size = $2, frontier = $3 WHERE account = $1")
+            .bind(account.as_str())
+            .bind(int(frontier.size()))
+            .bind(frontier.to_bytes())
+            .execute(self.connection())
+            .await?;
+        Ok(index)
+    }
+
+    /// Keeps a signed checkpoint. The first of a size stays: a log signs one tree of each size.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] if there is no such account.
+    pub async fn insert_checkpoint(&mut self, account: &AccountId, size: u64, note: &str) -> Result<()> {
+        sqlx::query("INSERT INTO audit_checkpoints (account, size, note) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+            .bind(account.as_str())
+            .bind(int(size))
+            .bind(note)
+            .execute(self.connection())
+            .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,103 @@
+//! From columns to the domain's types and back. Errors name the column and never quote it.
+
+use domain::{EnvironmentName, Invalid, ScopeSet, Timestamp};
+use sqlx::any::AnyRow;
+use sqlx::{Any, Decode, Row, Type};
+
+use crate::{Result, StoreError};
+
+/// Typed access to a row.
+pub(crate) trait Columns {
+    fn col<'r, T: Decode<'r, Any> + Type<Any>>(&'r self, column: &'static str) -> Result<T>;
+
+    fn number(&self, column: &'static str) -> Result<u64> {
+        self.col::<i64>(column)?.try_into().map_err(|_| StoreError::Corrupt { what: column })
+    }
+
+    fn time(&self, column: &'static str) -> Result<Timestamp> {
+        self.col(column).map(Timestamp::from_millis)
+    }
+
+    fn maybe_time(&self, column: &'static str) -> Result<Option<Timestamp>> {
+        Ok(self.col::<Option<i64>>(column)?.map(Timestamp::from_millis))
+    }
+
+    fn parse<T>(&self, column: &'static str, rule: impl Fn(&str) -> Result<T, Invalid>) -> Result<T> {
+        rule(&self.col::<String>(column)?).map_err(|_| StoreError::Corrupt { what: column })
+    }
+
+    fn json<T: for<'de> serde::Deserialize<'de>>(&self, column: &'static str) -> Result<T> {
+        serde_json::from_str(&self.col::<String>(column)?).map_err(|_| StoreError::Corrupt { what: column })
+    }
+
+    fn scopes(&self) -> Result<ScopeSet> {
+        self.parse("scopes", |text| match text {
+            "" => Ok(ScopeSet::default()),
+            text => ScopeSet::parse(text.split(' ')),
+        })
+    }
+
+    fn environments(&self) -> Result<Option<Vec<EnvironmentName>>> {
+        let Some(text) = self.col::<Option<String>>("environments")? else { return Ok(None) };
+        let names = text.split(',').filter(|name| !name.is_empty()).map(EnvironmentName::parse);
+        names.collect::<Result<_, _>>().map(Some).map_err(|_| StoreError::Corrupt { what: "environments" })
+    }
+}
+
+impl Columns for AnyRow {
+    fn col<'r, T: Decode<'r, Any> + Type<Any>>(&'r self, column: &'static str) -> Result<T> {
+        self.try_get(column).map_err(|_| StoreError::Corrupt { what: column })
+    }
+}
+
+/// The other way of [`Columns::environments`]: NULL for all, empty for none.
+pub(crate) fn environments_text(environments: Option<&[EnvironmentName]>) -> Option<String> {
+    environments.map(|names| names.iter().map(EnvironmentName::as_str).collect::<Vec<_>>().join(","))
+}
+
+/// Counts and numbers are far below `i64::MAX`; a larger one saturates and then fails to match anything.
+pub(crate) fn int(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+pub(crate) fn millis(time: Option<Timestamp>) -> Option<i64> {
+    time.map(Timestamp::as_millis)
+}
+
+/// JSON of strings and maps of strings, which cannot fail to serialize.
+pub(crate) fn json_text(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// Text that functions and their callers wrote: PostgreSQL refuses NUL in text, and one line must not lose a batch.
+pub(crate) fn without_nul(text: &str) -> std::borrow::Cow<'_, str> {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}").into() } else { text.into() }
+}
+
+/// `($1, $2), ($3, $4)`: the placeholders of `rows` rows of `columns` columns.
+pub(crate) fn placeholders(rows: usize, columns: usize) -> String {
+    let row = |row: usize| {
+        let numbers = (1..=columns).map(|column| format!("${}", row * columns + column));
+        format!("({})", numbers.collect::<Vec<_>>().join(", "))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::EnvironmentName;
+
+    use super::{environments_text, placeholders};
+
+    #[test]
+    fn placeholders_count_through() {
+        assert_eq!(placeholders(2, 3), "($1, $2, $3), ($4, $5, $6)");
+    }
+
+    #[test]
+    fn no_environments_is_not_all_environments() {
+        assert_eq!(environments_text(None), None);
+        assert_eq!(environments_text(Some(&[])).as_deref(), Some(""));
+        assert_eq!(environments_text(Some(&[EnvironmentName::production()])).as_deref(), Some("production"));
+    }
+}

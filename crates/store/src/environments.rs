@@ -1,0 +1,59 @@
+//! The environments of an account. Few, so lists are whole.
+
+use domain::{AccountId, EnvironmentName, Timestamp};
+use sqlx::any::AnyRow;
+
+use crate::columns::Columns;
+use crate::{Result, Tx};
+
+/// An environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvironmentRow {
+    /// Its name, unique in its account.
+    pub name: EnvironmentName,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+fn environment_row(row: &AnyRow) -> Result<EnvironmentRow> {
+    Ok(EnvironmentRow { name: row.parse("name", EnvironmentName::parse)?, created_at: row.time("created_at")? })
+}
+
+reads! {
+    /// All environments of `account`, by name.
+    pub async fn environments(conn, account: &AccountId) -> Result<Vec<EnvironmentRow>> {
+        let query = sqlx::query("SELECT name, created_at FROM environments WHERE account = $1 ORDER BY name")
+            .bind(account.as_str());
+        query.fetch_all(conn).await?.iter().map(environment_row).collect()
+    }
+
+    /// The environment of that name.
+    pub async fn environment(conn, account: &AccountId, name: &EnvironmentName) -> Result<Option<EnvironmentRow>> {
+        let query = sqlx::query("SELECT name, created_at FROM environments WHERE account = $1 AND name = $2")
+            .bind(account.as_str())
+            .bind(name.as_str());
+        query.fetch_optional(conn).await?.as_ref().map(environment_row).transpose()
+    }
+
+    /// How many environments `account` has.
+    pub async fn count_environments(conn, account: &AccountId) -> Result<u64> {
+        let query = sqlx::query("SELECT count(*) AS n FROM environments WHERE account = $1").bind(account.as_str());
+        query.fetch_one(conn).await?.number("n")
+    }
+}
+
+impl Tx {
+    /// Makes an environment.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`](crate::StoreError::Conflict) if it exists.
+    pub async fn insert_environment(&mut self, account: &AccountId, row: &EnvironmentRow) -> Result<()> {
+        sqlx::query("INSERT INTO environments (account, name, created_at) VALUES ($1, $2, $3)")
+            .bind(account.as_str())
+            .bind(row.name.as_str())
+            .bind(row.created_at.as_millis())
+            .execute(self.connection())
+            .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,182 @@
+//! Invocations, as they ended.
+
+use domain::{AccountId, EnvironmentName, Timestamp};
+use sqlx::AssertSqlSafe;
+use sqlx::any::AnyRow;
+
+use crate::columns::{Columns, int, placeholders, without_nul};
+use crate::{Result, StoreError, Tx};
+
+/// Rows of one INSERT.
+const ROWS: usize = 32;
+
+/// An invocation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvocationRow {
+    /// Its id.
+    pub id: String,
+    /// The account it happened in.
+    pub account: AccountId,
+    /// The function.
+    pub function_id: String,
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// The deployment's number.
+    pub deployment: u64,
+    /// When its request was complete enough to be handled.
+    pub started_at: Timestamp,
+    /// Until the last byte of the answer, in microseconds.
+    pub duration_us: u64,
+    /// The HTTP status that the caller got.
+    pub status: u16,
+    /// How it ended, in the service's word.
+    pub outcome: String,
+    /// Whether a worker had to be started for it.
+    pub cold: bool,
+    /// Which worker handled it.
+    pub worker: String,
+    /// The caller's kind.
+    pub actor_kind: String,
+    /// The caller's name.
+    pub actor_name: String,
+    /// The HTTP method.
+    pub method: String,
+    /// The path below the function's, without the query, which may hold secrets.
+    pub path: String,
+    /// Which version of which secret it had, as JSON.
+    pub versions: String,
+    /// What went wrong, redacted.
+    pub error: Option<String>,
+}
+
+fn invocation_row(row: &AnyRow) -> Result<InvocationRow> {
+    Ok(InvocationRow {
+        id: row.col("id")?,
+        account: AccountId::new(row.col::<String>("account")?),
+        function_id: row.col("function_id")?,
+        environment: row.parse("environment", EnvironmentName::parse)?,
+        deployment: row.number("deployment")?,
+        started_at: row.time("started_at")?,
+        duration_us: row.number("duration_us")?,
+        status: row.number("status")?.try_into().map_err(|_| StoreError::Corrupt { what: "status" })?,
+        outcome: row.col("outcome")?,
+        cold: row.col::<i64>("cold")? == 1,
+        worker: row.col("worker")?,
+        actor_kind: row.col("actor_kind")?,
+        actor_name: row.col("actor_name")?,
+        method: row.col("method")?,
+        path: row.col("path")?,
+        versions: row.col("versions")?,
+        error: row.col("error")?,
+    })
+}
+
+reads! {
+    /// One invocation.
+    pub async fn invocation(conn, account: &AccountId, id: &str) -> Result<Option<InvocationRow>> {
+        let query = sqlx::query("SELECT * FROM invocations WHERE account = $1 AND id = $2")
+            .bind(account.as_str())
+            .bind(id);
+        query.fetch_optional(conn).await?.as_ref().map(invocation_row).transpose()
+    }
+
+    /// Invocations of a function, in one environment or in all, newest first, those before the one that started at
+    /// `before.0` with id `before.1`.
+    pub async fn invocations(
+        conn,
+        account: &AccountId,
+        function_id: &str,
+        environment: Option<&EnvironmentName>,
+        before: Option<(Timestamp, &str)>,
+        limit: u32,
+    ) -> Result<Vec<InvocationRow>> {
+        let (time, id) = before.map_or((i64::MAX, ""), |(time, id)| (time.as_millis(), id));
+        let query = sqlx::query(
+            "SELECT * FROM invocations WHERE account = $1 AND function_id = $2 AND (started_at, id) < ($3, $4) \
+             AND ($6 = '' OR environment = $6) ORDER BY started_at DESC, id DESC LIMIT $5",
+        );
+        let query = query.bind(account.as_str()).bind(function_id).bind(time).bind(id).bind(i64::from(limit));
+        let query = query.bind(environment.map_or("", EnvironmentName::as_str));
+        query.fetch_all(conn).await?.iter().map(invocation_row).collect()
+    }
+}
+
+impl Tx {
+    /// Adds invocations. Those of functions that were deleted meanwhile are passed over.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if an id exists.
+    pub async fn insert_invocations(&mut self, rows: &[InvocationRow]) -> Result<()> {
+        for rows in rows.chunks(ROWS) {
+            let sql = format!(
+                "INSERT INTO invocations (account, id, function_id, environment, deployment, started_at, duration_us, \
+                 status, outcome, cold, worker, actor_kind, actor_name, method, path, versions, error) \
+                 SELECT v.* FROM (VALUES {}) AS v \
+                 WHERE EXISTS (SELECT 1 FROM functions f WHERE f.account = v.column1 AND f.id = v.column3)",
+                placeholders(rows.len(), 17)
+            );
+            // A batch's odd remainder is not worth a place in the cache of prepared statements.
+            let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(rows.len() == ROWS);
+            for row in rows {
+                query = query
+                    .bind(row.account.as_str())
+                    .bind(&row.id)
+                    .bind(&row.function_id)
+                    .bind(row.environment.as_str())
+                    .bind(int(row.deployment))
+                    .bind(row.started_at.as_millis())
+                    .bind(int(row.duration_us))
+                    .bind(i64::from(row.status))
+                    .bind(&row.outcome)
+                    .bind(i64::from(row.cold))
+                    .bind(&row.worker)
+                    .bind(&row.actor_kind)
+                    .bind(&row.actor_name)
+                    .bind(&row.method)
+                    .bind(without_nul(&row.path).into_owned())
+                    .bind(&row.versions)
+                    .bind(row.error.as_deref().map(|error| without_nul(error).into_owned()));
+            }
+            query.execute(self.connection()).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes a function's invocations and log lines older than `oldest`, and all but the newest `keep` invocations
+    /// with the lines from before those. Returns how many invocations went.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn prune_invocations(
+        &mut self,
+        account: &AccountId,
+        function_id: &str,
+        oldest: Timestamp,
+        keep: u32,
+    ) -> Result<u64> {
+        let first_kept = sqlx::query(
+            "SELECT started_at, id FROM invocations WHERE account = $1 AND function_id = $2 \
+             ORDER BY started_at DESC, id DESC LIMIT 1 OFFSET $3",
+        )
+        .bind(account.as_str())
+        .bind(function_id)
+        .bind(i64::from(keep.max(1)) - 1)
+        .fetch_optional(self.connection())
+        .await?;
+        let (time, id) = match first_kept {
+            Some(row) if row.time("started_at")? > oldest => (row.time("started_at")?, row.col("id")?),
+            _ => (oldest, String::new()),
+        };
+        sqlx::query("DELETE FROM logs WHERE account = $1 AND function_id = $2 AND time < $3")
+            .bind(account.as_str())
+            .bind(function_id)
+            .bind(time.as_millis())
+            .execute(self.connection())
+            .await?;
+        let delete = sqlx::query(
+            "DELETE FROM invocations WHERE account = $1 AND function_id = $2 AND (started_at, id) < ($3, $4)",
+        );
+        let delete = delete.bind(account.as_str()).bind(function_id).bind(time.as_millis()).bind(id);
+        Ok(delete.execute(self.connection()).await?.rows_affected())
+    }
+}

@@ -1,0 +1,212 @@
+//! Secrets: what is known of them but their values, which `versions.rs` keeps as ciphertexts.
+
+use domain::{AccountId, Delivery, EnvironmentName, SecretId, SecretName, Timestamp};
+use sqlx::any::AnyRow;
+
+use crate::columns::{Columns, int, json_text, millis};
+use crate::{Result, StoreError, Tx};
+
+/// A secret with its current version's number and mask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretRow {
+    /// Its id.
+    pub id: SecretId,
+    /// The account it is of.
+    pub account: AccountId,
+    /// The environment it has this value in.
+    pub environment: EnvironmentName,
+    /// Its name, unique in its environment.
+    pub name: SecretName,
+    /// The current version.
+    pub version: u64,
+    /// The current version's mask.
+    pub mask: String,
+    /// How it reaches functions.
+    pub delivery: Delivery,
+    /// Where it may be sent.
+    pub hosts: Vec<String>,
+    /// For people.
+    pub note: String,
+    /// How often it should be renewed.
+    pub rotate_after_days: Option<u32>,
+    /// When it was first put.
+    pub created_at: Timestamp,
+    /// By whom.
+    pub created_by: String,
+    /// When its value or settings were last changed.
+    pub updated_at: Timestamp,
+    /// By whom.
+    pub updated_by: String,
+    /// When a function last had it.
+    pub last_used_at: Option<Timestamp>,
+}
+
+fn secret_row(row: &AnyRow) -> Result<SecretRow> {
+    Ok(SecretRow {
+        id: SecretId::new(row.col::<String>("id")?),
+        account: AccountId::new(row.col::<String>("account")?),
+        environment: row.parse("environment", EnvironmentName::parse)?,
+        name: row.parse("name", SecretName::parse)?,
+        version: row.number("version")?,
+        mask: row.col("mask")?,
+        delivery: row.parse("delivery", Delivery::parse)?,
+        hosts: row.json("hosts")?,
+        note: row.col("note")?,
+        rotate_after_days: row
+            .col::<Option<i64>>("rotate_after_days")?
+            .map(|days| u32::try_from(days).map_err(|_| StoreError::Corrupt { what: "rotate_after_days" }))
+            .transpose()?,
+        created_at: row.time("created_at")?,
+        created_by: row.col("created_by")?,
+        updated_at: row.time("updated_at")?,
+        updated_by: row.col("updated_by")?,
+        last_used_at: row.maybe_time("last_used_at")?,
+    })
+}
+
+/// Secrets `s` with the masks of their current versions; a condition follows.
+macro_rules! select_secrets {
+    ($rest:literal) => {
+        concat!(
+            "SELECT s.*, v.mask FROM secrets s JOIN secret_versions v \
+             ON v.account = s.account AND v.secret_id = s.id AND v.version = s.version ",
+            $rest
+        )
+    };
+}
+
+reads! {
+    /// The secret of that name.
+    pub async fn secret(
+        conn, account: &AccountId, environment: &EnvironmentName, name: &SecretName,
+    ) -> Result<Option<SecretRow>> {
+        let query = sqlx::query(select_secrets!("WHERE s.account = $1 AND s.environment = $2 AND s.name = $3"))
+            .bind(account.as_str())
+            .bind(environment.as_str())
+            .bind(name.as_str());
+        query.fetch_optional(conn).await?.as_ref().map(secret_row).transpose()
+    }
+
+    /// Secrets by environment and name, those after `after`, of one environment or of all. With an environment given,
+    /// only the name of `after` counts.
+    pub async fn secrets(
+        conn,
+        account: &AccountId,
+        environment: Option<&EnvironmentName>,
+        after: Option<(&EnvironmentName, &SecretName)>,
+        limit: u32,
+    ) -> Result<Vec<SecretRow>> {
+        let after = after.map_or(("", ""), |(environment, name)| (environment.as_str(), name.as_str()));
+        let query = match environment {
+            Some(environment) => sqlx::query(select_secrets!(
+                "WHERE s.account = $1 AND s.environment = $2 AND s.name > $3 ORDER BY s.name LIMIT $4"
+            ))
+            .bind(account.as_str())
+            .bind(environment.as_str()),
+            None => sqlx::query(select_secrets!(
+                "WHERE s.account = $1 AND (s.environment, s.name) > ($2, $3) ORDER BY s.environment, s.name LIMIT $4"
+            ))
+            .bind(account.as_str())
+            .bind(after.0),
+        };
+        let query = query.bind(after.1).bind(i64::from(limit));
+        query.fetch_all(conn).await?.iter().map(secret_row).collect()
+    }
+
+    /// How many secrets `account` has, in all environments.
+    pub async fn count_secrets(conn, account: &AccountId) -> Result<u64> {
+        let query = sqlx::query("SELECT count(*) AS n FROM secrets WHERE account = $1").bind(account.as_str());
+        query.fetch_one(conn).await?.number("n")
+    }
+}
+
+impl Tx {
+    /// Adds a secret with the ciphertext of its first version, `row.version`.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if the name exists there, [`StoreError::Missing`] if the environment does not.
+    pub async fn insert_secret(&mut self, row: &SecretRow, ciphertext: &[u8]) -> Result<()> {
+        sqlx::query(
+            "INSERT INTO secrets (account, id, environment, name, version, next_version, delivery, hosts, note, \
+             rotate_after_days, created_at, created_by, updated_at, updated_by, last_used_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+        )
+        .bind(row.account.as_str())
+        .bind(row.id.as_str())
+        .bind(row.environment.as_str())
+        .bind(row.name.as_str())
+        .bind(int(row.version))
+        .bind(int(row.version + 1))
+        .bind(row.delivery.as_str())
+        .bind(json_text(&row.hosts))
+        .bind(&row.note)
+        .bind(row.rotate_after_days.map(i64::from))
+        .bind(row.created_at.as_millis())
+        .bind(&row.created_by)
+        .bind(row.updated_at.as_millis())
+        .bind(&row.updated_by)
+        .bind(millis(row.last_used_at))
+        .execute(self.connection())
+        .await?;
+        self.insert_version(row, ciphertext).await
+    }
+
+    /// Changes delivery, hosts, note, rotation and the update's time and author to the row's. `false` if there is no
+    /// such secret.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn update_secret(&mut self, row: &SecretRow) -> Result<bool> {
+        let done = sqlx::query(
+            "UPDATE secrets SET delivery = $3, hosts = $4, note = $5, rotate_after_days = $6, updated_at = $7, \
+             updated_by = $8 WHERE account = $1 AND id = $2",
+        )
+        .bind(row.account.as_str())
+        .bind(row.id.as_str())
+        .bind(row.delivery.as_str())
+        .bind(json_text(&row.hosts))
+        .bind(&row.note)
+        .bind(row.rotate_after_days.map(i64::from))
+        .bind(row.updated_at.as_millis())
+        .bind(&row.updated_by)
+        .execute(self.connection())
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Notes that functions had these secrets. Names that no longer exist are passed over.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn touch_secrets(
+        &mut self,
+        account: &AccountId,
+        environment: &EnvironmentName,
+        names: &[SecretName],
+        at: Timestamp,
+    ) -> Result<()> {
+        for name in names {
+            sqlx::query(
+                "UPDATE secrets SET last_used_at = $4 WHERE account = $1 AND environment = $2 AND name = $3 \
+                 AND (last_used_at IS NULL OR last_used_at < $4)",
+            )
+            .bind(account.as_str())
+            .bind(environment.as_str())
+            .bind(name.as_str())
+            .bind(at.as_millis())
+            .execute(self.connection())
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes a secret with all its versions. `false` if there is none.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn delete_secret(&mut self, account: &AccountId, id: &SecretId) -> Result<bool> {
+        let delete =
+            sqlx::query("DELETE FROM secrets WHERE account = $1 AND id = $2").bind(account.as_str()).bind(id.as_str());
+        Ok(delete.execute(self.connection()).await?.rows_affected() == 1)
+    }
+}

@@ -1,0 +1,196 @@
+//! The versions of secrets: ciphertexts, which stay until they are destroyed, and what remains of them then.
+
+use domain::{AccountId, Delivery, EnvironmentName, SecretId, SecretName, Timestamp};
+use sqlx::any::AnyRow;
+
+use crate::columns::{Columns, int};
+use crate::secrets::SecretRow;
+use crate::{Result, StoreError, Tx};
+
+/// A version without its ciphertext.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionRow {
+    /// Its number, never used twice in one secret.
+    pub version: u64,
+    /// Its value's mask.
+    pub mask: String,
+    /// When it was put.
+    pub created_at: Timestamp,
+    /// By whom.
+    pub created_by: String,
+    /// Since when its ciphertext is gone.
+    pub destroyed_at: Option<Timestamp>,
+}
+
+/// What an invocation injects: a secret's current ciphertext and all that its decryption is bound to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredValue {
+    /// The secret.
+    pub secret: SecretId,
+    /// Its name.
+    pub name: SecretName,
+    /// The current version.
+    pub version: u64,
+    /// How it reaches functions.
+    pub delivery: Delivery,
+    /// The current version's ciphertext.
+    pub ciphertext: Vec<u8>,
+}
+
+fn version_row(row: &AnyRow) -> Result<VersionRow> {
+    Ok(VersionRow {
+        version: row.number("version")?,
+        mask: row.col("mask")?,
+        created_at: row.time("created_at")?,
+        created_by: row.col("created_by")?,
+        destroyed_at: row.maybe_time("destroyed_at")?,
+    })
+}
+
+fn stored_value(row: &AnyRow) -> Result<StoredValue> {
+    Ok(StoredValue {
+        secret: SecretId::new(row.col::<String>("id")?),
+        name: row.parse("name", SecretName::parse)?,
+        version: row.number("version")?,
+        delivery: row.parse("delivery", Delivery::parse)?,
+        ciphertext: row.col("ciphertext")?,
+    })
+}
+
+reads! {
+    /// All versions, newest first, destroyed ones too.
+    pub async fn versions(conn, account: &AccountId, secret: &SecretId) -> Result<Vec<VersionRow>> {
+        let query = sqlx::query(
+            "SELECT version, mask, created_at, created_by, destroyed_at FROM secret_versions \
+             WHERE account = $1 AND secret_id = $2 ORDER BY version DESC",
+        );
+        query.bind(account.as_str()).bind(secret.as_str()).fetch_all(conn).await?.iter().map(version_row).collect()
+    }
+
+    /// The number that the next version must have. Ask inside the write that adds it, since the number is part of what
+    /// the ciphertext is bound to. `None` if there is no such secret.
+    pub async fn next_version(conn, account: &AccountId, secret: &SecretId) -> Result<Option<u64>> {
+        let query = sqlx::query("SELECT next_version FROM secrets WHERE account = $1 AND id = $2")
+            .bind(account.as_str())
+            .bind(secret.as_str());
+        query.fetch_optional(conn).await?.map(|row| row.number("next_version")).transpose()
+    }
+
+    /// A version's ciphertext; `None` if there is no such version or it was destroyed.
+    pub async fn ciphertext(conn, account: &AccountId, secret: &SecretId, version: u64) -> Result<Option<Vec<u8>>> {
+        let query = sqlx::query(
+            "SELECT ciphertext FROM secret_versions WHERE account = $1 AND secret_id = $2 AND version = $3",
+        );
+        let query = query.bind(account.as_str()).bind(secret.as_str()).bind(int(version));
+        query.fetch_optional(conn).await?.map_or(Ok(None), |row| row.col("ciphertext"))
+    }
+
+    /// The current values of an environment, by name.
+    pub async fn current_values(
+        conn, account: &AccountId, environment: &EnvironmentName,
+    ) -> Result<Vec<StoredValue>> {
+        let query = sqlx::query(
+            "SELECT s.id, s.name, s.version, s.delivery, v.ciphertext FROM secrets s JOIN secret_versions v \
+             ON v.account = s.account AND v.secret_id = s.id AND v.version = s.version \
+             WHERE s.account = $1 AND s.environment = $2 ORDER BY s.name",
+        );
+        query.bind(account.as_str()).bind(environment.as_str()).fetch_all(conn).await?.iter().map(stored_value).collect()
+    }
+}
+
+impl Tx {
+    pub(crate) async fn insert_version(&mut self, row: &SecretRow, ciphertext: &[u8]) -> Result<()> {
+        sqlx::query(
+            "INSERT INTO secret_versions (account, secret_id, version, mask, created_at, created_by, ciphertext) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(row.account.as_str())
+        .bind(row.id.as_str())
+        .bind(int(row.version))
+        .bind(&row.mask)
+        .bind(row.updated_at.as_millis())
+        .bind(&row.updated_by)
+        .bind(ciphertext)
+        .execute(self.connection())
+        .await?;
+        Ok(())
+    }
+
+    /// Adds version `row.version` with `row.mask`, put by `row.updated_by` at `row.updated_at`, makes it current and
+    /// takes over the row's settings as [`Tx::update_secret`] does.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] unless `row.version` is [`Tx::next_version`]; [`StoreError::Missing`] if there is no
+    /// such secret.
+    pub async fn add_version(&mut self, row: &SecretRow, ciphertext: &[u8]) -> Result<()> {
+        if !self.update_secret(row).await? {
+            return Err(StoreError::Missing);
+        }
+        let done = sqlx::query(
+            "UPDATE secrets SET version = $3, next_version = $4 WHERE account = $1 AND id = $2 AND next_version = $3",
+        )
+        .bind(row.account.as_str())
+        .bind(row.id.as_str())
+        .bind(int(row.version))
+        .bind(int(row.version + 1))
+        .execute(self.connection())
+        .await?;
+        if done.rows_affected() != 1 {
+            return Err(StoreError::Conflict);
+        }
+        self.insert_version(row, ciphertext).await
+    }
+
+    /// Makes a version current. `false` if there is no such version or it was destroyed.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn activate_version(
+        &mut self,
+        account: &AccountId,
+        secret: &SecretId,
+        version: u64,
+        at: Timestamp,
+        by: &str,
+    ) -> Result<bool> {
+        let done = sqlx::query(
+            "UPDATE secrets SET version = $3, updated_at = $4, updated_by = $5 WHERE account = $1 AND id = $2 \
+             AND EXISTS (SELECT 1 FROM secret_versions v WHERE v.account = $1 AND v.secret_id = $2 AND v.version = $3 \
+             AND v.destroyed_at IS NULL)",
+        )
+        .bind(account.as_str())
+        .bind(secret.as_str())
+        .bind(int(version))
+        .bind(at.as_millis())
+        .bind(by)
+        .execute(self.connection())
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Deletes a version's ciphertext for ever and keeps its number and mask. `false` if there is no such version, it was
+    /// destroyed before, or it is the current one, which functions are using.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn destroy_version(
+        &mut self,
+        account: &AccountId,
+        secret: &SecretId,
+        version: u64,
+        at: Timestamp,
+    ) -> Result<bool> {
+        let done = sqlx::query(
+            "UPDATE secret_versions SET ciphertext = NULL, destroyed_at = $4 \
+             WHERE account = $1 AND secret_id = $2 AND version = $3 AND destroyed_at IS NULL \
+             AND NOT EXISTS (SELECT 1 FROM secrets s WHERE s.account = $1 AND s.id = $2 AND s.version = $3)",
+        )
+        .bind(account.as_str())
+        .bind(secret.as_str())
+        .bind(int(version))
+        .bind(at.as_millis())
+        .execute(self.connection())
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+}

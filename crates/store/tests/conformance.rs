@@ -1,0 +1,715 @@
+//! One suite on both databases: what each noun's reads and writes promise.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use common::*;
+use domain::{AccountName, Delivery, ScopeSet, SecretId, SecretName, SecretSelection};
+use store::{AccountKeyRow, ActiveRow, EnvironmentRow, IdempotencyRow, LoginCodeRow, Store, StoreError, StoredValue};
+
+macro_rules! on_both {
+    ($($test:ident,)*) => {
+        mod sqlite {$(
+            #[tokio::test]
+            async fn $test() {
+                super::$test(crate::common::Database::sqlite()).await;
+            }
+        )*}
+        mod postgres {$(
+            #[tokio::test]
+            async fn $test() {
+                super::$test(crate::common::Database::postgres().await).await;
+            }
+        )*}
+    };
+}
+
+on_both! {
+    server_state, accounts, account_keys, environments, tokens, token_revocation, sessions, login_codes, secret_versions,
+    secret_pages, secret_settings, functions, deleting_a_function, invocations_and_logs, pruning, idempotency,
+    other_accounts_reach_nothing,
+}
+
+async fn server_state(db: Database) {
+    let store = db.open().await;
+    assert_eq!(store.server_state("k").await, Ok(None));
+    assert_eq!(tx!(store, |tx| tx.put_server_state_if_absent("k", &[0, 255]).await), Ok(vec![0, 255]));
+    assert_eq!(tx!(store, |tx| tx.put_server_state_if_absent("k", &[7]).await), Ok(vec![0, 255]));
+    assert_eq!(store.server_state("k").await, Ok(Some(vec![0, 255])));
+}
+
+async fn accounts(db: Database) {
+    let store = db.open().await;
+    for name in ["zeta", "a-b", "ab"] {
+        account(&store, name).await;
+    }
+    let row = account_row("zeta");
+    assert_eq!(store.account(&row.id).await, Ok(Some(row.clone())));
+    assert_eq!(store.account_by_name(&row.name).await, Ok(Some(row.clone())));
+    assert_eq!(store.account(&account_id("nobody")).await, Ok(None));
+    let names = |rows: Vec<store::AccountRow>| rows.into_iter().map(|row| row.name.to_string()).collect::<Vec<_>>();
+    assert_eq!(names(store.accounts(None, 2).await.unwrap()), ["a-b", "ab"], "by bytes");
+    let after = AccountName::parse("ab").unwrap();
+    assert_eq!(names(store.accounts(Some(&after), 2).await.unwrap()), ["zeta"]);
+    let mut same_name = row;
+    same_name.id = account_id("other");
+    assert_eq!(tx!(store, |tx| tx.insert_account(&same_name).await), Err(StoreError::Conflict));
+}
+
+async fn account_keys(db: Database) {
+    let store = db.open().await;
+    let id = account(&store, "acc").await;
+    assert_eq!(store.current_account_key(&id).await, Ok(None));
+    let key = |key_id: &str, created_at, current| AccountKeyRow {
+        account: account_id("acc"),
+        key_id: key_id.to_owned(),
+        wrapped: key_id.as_bytes().to_vec(),
+        created_at: time(created_at),
+        current,
+    };
+    for row in [key("k1", 1, true), key("k2", 2, true), key("k3", 3, false)] {
+        tx!(store, |tx| tx.insert_account_key(&row).await).unwrap();
+    }
+    assert_eq!(store.current_account_key(&id).await, Ok(Some(key("k2", 2, true))));
+    assert_eq!(store.account_key(&id, "k1").await, Ok(Some(key("k1", 1, false))));
+    assert_eq!(store.account_keys(&id).await, Ok(vec![key("k1", 1, false), key("k2", 2, true), key("k3", 3, false)]));
+    assert_eq!(tx!(store, |tx| tx.insert_account_key(&key("k1", 9, true)).await), Err(StoreError::Conflict));
+    assert_eq!(store.current_account_key(&id).await, Ok(Some(key("k2", 2, true))), "the failed one changed nothing");
+    let mut orphan = key("k1", 1, true);
+    orphan.account = account_id("nobody");
+    assert_eq!(tx!(store, |tx| tx.insert_account_key(&orphan).await), Err(StoreError::Missing));
+}
+
+async fn environments(db: Database) {
+    let store = db.open().await;
+    let id = account(&store, "acc").await;
+    let row = |name: &str| EnvironmentRow { name: environment(name), created_at: time(1) };
+    assert_eq!(store.environments(&id).await, Ok(vec![row("production"), row("test")]));
+    assert_eq!(store.environment(&id, &environment("test")).await, Ok(Some(row("test"))));
+    assert_eq!(store.environment(&id, &environment("staging")).await, Ok(None));
+    assert_eq!(store.count_environments(&id).await, Ok(2));
+    let again = id.clone();
+    assert_eq!(tx!(store, |tx| tx.insert_environment(&again, &row("test")).await), Err(StoreError::Conflict));
+}
+
+async fn tokens(db: Database) {
+    let store = db.open().await;
+    let id = account(&store, "acc").await;
+    let mut limited = token_row(&id, "t2");
+    limited.environments = Some(Vec::new());
+    limited.scopes = ScopeSet::parse(["secrets:read"]).unwrap();
+    limited.expires_at = None;
+    for row in [token_row(&id, "t1"), limited.clone()] {
+        tx!(store, |tx| tx.insert_token(&row).await).unwrap();
+    }
+    assert_eq!(store.token_by_hash("hash-of-t2").await, Ok(Some(limited.clone())), "an empty list stays an empty list");
+    assert_eq!(store.token_by_hash("hash-of-t9").await, Ok(None));
+    assert_eq!(store.token(&id, "t1").await, Ok(Some(token_row(&id, "t1"))));
+    assert_eq!(store.tokens(&id, None, 1).await, Ok(vec![token_row(&id, "t1")]));
+    assert_eq!(store.tokens(&id, Some("t1"), 9).await, Ok(vec![limited]));
+    let mut same_hash = token_row(&id, "t3");
+    same_hash.hash = "hash-of-t1".to_owned();
+    assert_eq!(tx!(store, |tx| tx.insert_token(&same_hash).await), Err(StoreError::Conflict));
+    let touch = async |at| {
+        let id = id.clone();
+        tx!(store, |tx| tx.touch_token(&id, "t1", time(at)).await)
+    };
+    assert_eq!(touch(100_000).await, Ok(true));
+    assert_eq!(touch(159_999).await, Ok(false), "less than a minute later");
+    assert_eq!(store.token(&id, "t1").await.unwrap().unwrap().last_used_at, Some(time(100_000)));
+    assert_eq!(touch(160_001).await, Ok(true));
+}
+
+async fn token_revocation(db: Database) {
+    let store = db.open().await;
+    let id = account(&store, "acc").await;
+    let (token, kept) = (token_row(&id, "t1"), token_row(&id, "t2"));
+    let sessions =
+        [session_row(&id, "s1", Some("t1")), session_row(&id, "s2", Some("t2")), session_row(&id, "s3", None)];
+    let code = LoginCodeRow {
+        hash: "code".to_owned(),
+        account: id.clone(),
+        token_id: Some("t1".to_owned()),
+        name: "link".to_owned(),
+        scopes: ScopeSet::admin(),
+        environments: None,
+        expires_at: time(1000),
+    };
+    tx!(store, |tx| {
+        tx.insert_token(&token).await?;
+        tx.insert_token(&kept).await?;
+        for session in &sessions {
+            tx.insert_session(session).await?;
+        }
+        tx.insert_login_code(&code).await
+    })
+    .unwrap();
+    let revoke = async |at| {
+        let id = id.clone();
+        tx!(store, |tx| tx.revoke_token(&id, "t1", time(at)).await)
+    };
+    assert_eq!(revoke(50).await, Ok(true));
+    assert_eq!(revoke(60).await, Ok(false));
+    assert_eq!(store.token(&id, "t1").await.unwrap().unwrap().revoked_at, Some(time(50)));
+    assert_eq!(store.token(&id, "t2").await.unwrap().unwrap().revoked_at, None);
+    assert_eq!(store.session_by_hash("hash-of-s1").await, Ok(None), "revoking ends the token's sessions");
+    assert!(store.session_by_hash("hash-of-s2").await.unwrap().is_some());
+    assert!(store.session_by_hash("hash-of-s3").await.unwrap().is_some());
+    assert_eq!(tx!(store, |tx| tx.take_login_code("code", time(51)).await), Ok(None), "and its login links");
+}
+
+async fn sessions(db: Database) {
+    let store = db.open().await;
+    let id = account(&store, "acc").await;
+    let row = session_row(&id, "s1", None);
+    let (first, again) = (row.clone(), row.clone());
+    tx!(store, |tx| tx.insert_session(&first).await).unwrap();
+    assert_eq!(store.session_by_hash("hash-of-s1").await, Ok(Some(row)));
+    assert_eq!(tx!(store, |tx| tx.insert_session(&again).await), Err(StoreError::Conflict));
+    let unknown_token = session_row(&id, "s2", Some("nobody"));
+    assert_eq!(tx!(store, |tx| tx.insert_session(&unknown_token).await), Err(StoreError::Missing));
+    let delete = async || {
+        let id = id.clone();
+        tx!(store, |tx| tx.delete_session(&id, "s1").await)
+    };
+    assert_eq!((delete().await, delete().await), (Ok(true), Ok(false)));
+    let (early, mut late) = (session_row(&id, "s3", None), session_row(&id, "s4", None));
+    late.expires_at = time(1001);
+    tx!(store, |tx| {
+        tx.insert_session(&early).await?;
+        tx.insert_session(&late).await
+    })
+    .unwrap();
+    assert_eq!(tx!(store, |tx| tx.prune_sessions(time(1000)).await), Ok(1));
+    assert!(store.session_by_hash("hash-of-s4").await.unwrap().is_some());
+}
+
+async fn login_codes(db: Database) {
+    let store = db.open().await;
+    let id = account(&store, "acc").await;
+    let code = |hash: &str| LoginCodeRow {
+        hash: hash.to_owned(),
+        account: account_id("acc"),
+        token_id: None,
+        name: "link".to_owned(),
+        scopes: ScopeSet::operator(),
+        environments: Some(vec![environment("test")]),
+        expires_at: time(1000),
+    };
+    assert_eq!(code("x").account, id);
+    for hash in ["c1", "c2", "c3"] {
+        let code = code(hash);
+        tx!(store, |tx| tx.insert_login_code(&code).await).unwrap();
+    }
+    assert_eq!(tx!(store, |tx| tx.take_login_code("c1", time(999)).await), Ok(Some(code("c1"))));
+    assert_eq!(tx!(store, |tx| tx.take_login_code("c1", time(999)).await), Ok(None), "works once");
+    assert_eq!(tx!(store, |tx| tx.take_login_code("c2", time(1000)).await), Ok(None), "expired");
+    assert_eq!(tx!(store, |tx| tx.prune_sessions(time(1000)).await), Ok(1), "c3; the others are gone");
+}
+
+async fn secret_versions(db: Database) {
+    let store = db.open().await;
+    let id = account(&store, "acc").await;
+    let first = secret_row(&id, "production", "API_KEY");
+    let secret = first.id.clone();
+    let row = first.clone();
+    tx!(store, |tx| tx.insert_secret(&row, b"one").await).unwrap();
+    assert_eq!(store.secret(&id, &first.environment, &first.name).await, Ok(Some(first.clone())));
+
+    let put = async |version: u64, ciphertext: &'static [u8]| {
+        let mut row = first.clone();
+        row.version = version;
+        row.mask = format!("mask {version}");
+        row.updated_at = time(100 + i64::try_from(version).unwrap());
+        row.updated_by = "ann".to_owned();
+        tx!(store, |tx| tx.add_version(&row, ciphertext).await)
+    };
+    assert_eq!(store.next_version(&id, &secret).await, Ok(Some(2)));
+    assert_eq!(put(2, b"two").await, Ok(()));
+    assert_eq!(put(3, b"three").await, Ok(()));
+    assert_eq!(put(3, b"again").await, Err(StoreError::Conflict));
+    assert_eq!(put(5, b"gap").await, Err(StoreError::Conflict));
+    let now = store.secret(&id, &first.environment, &first.name).await.unwrap().unwrap();
+    assert_eq!((now.version, now.mask.as_str(), now.updated_by.as_str()), (3, "mask 3", "ann"));
+    assert_eq!((now.created_at, now.updated_at), (time(100), time(103)));
+
+    let activate = async |version, at| {
+        let (id, secret) = (id.clone(), secret.clone());
+        tx!(store, |tx| tx.activate_version(&id, &secret, version, time(at), "bob").await)
+    };
+    let destroy = async |version, at| {
+        let (id, secret) = (id.clone(), secret.clone());
+        tx!(store, |tx| tx.destroy_version(&id, &secret, version, time(at)).await)
+    };
+    assert_eq!(destroy(3, 200).await, Ok(false), "it is the current one");
+    assert_eq!(activate(1, 210).await, Ok(true));
+    assert_eq!(activate(9, 211).await, Ok(false), "there is none");
+    assert_eq!(destroy(3, 220).await, Ok(true));
+    assert_eq!(destroy(3, 230).await, Ok(false), "it is gone");
+    assert_eq!(activate(3, 240).await, Ok(false), "it is gone");
+    let now = store.secret(&id, &first.environment, &first.name).await.unwrap().unwrap();
+    assert_eq!(
+        (now.version, now.mask, now.updated_by, now.updated_at),
+        (1, first.mask.clone(), "bob".into(), time(210))
+    );
+    assert_eq!(store.next_version(&id, &secret).await, Ok(Some(4)), "numbers are never reused");
+    assert_eq!(put(4, b"four").await, Ok(()));
+
+    let versions = store.versions(&id, &secret).await.unwrap();
+    let numbers: Vec<_> = versions.iter().map(|v| (v.version, v.destroyed_at.map(|t| t.as_millis()))).collect();
+    assert_eq!(numbers, [(4, None), (3, Some(220)), (2, None), (1, None)]);
+    assert_eq!((versions[1].mask.as_str(), versions[1].created_at), ("mask 3", time(103)), "what is known stays");
+    assert_eq!(store.ciphertext(&id, &secret, 2).await, Ok(Some(b"two".to_vec())));
+    assert_eq!(store.ciphertext(&id, &secret, 3).await, Ok(None), "destroyed");
+    assert_eq!(store.ciphertext(&id, &secret, 9).await, Ok(None), "there is none");
+
+    let (account, gone) = (id.clone(), secret.clone());
+    assert_eq!(tx!(store, |tx| tx.delete_secret(&account, &gone).await), Ok(true));
+    let (account, gone) = (id.clone(), secret.clone());
+    assert_eq!(tx!(store, |tx| tx.delete_secret(&account, &gone).await), Ok(false));
+    assert_eq!(store.versions(&id, &secret).await, Ok(Vec::new()));
+    assert_eq!(store.ciphertext(&id, &secret, 2).await, Ok(None));
+    assert_eq!(store.next_version(&id, &secret).await, Ok(None));
+    assert_eq!(put(5, b"five").await, Err(StoreError::Missing));
+}
+
+async fn secret_pages(db: Database) {
+    let store = db.open().await;
+    let id = account(&store, "acc").await;
+    // Where languages order otherwise: digits, capitals, underscore.
+    let names = ["A", "A1", "AB", "AZ", "A_B", "_A"];
+    for name in names.iter().rev() {
+        for env in ["test", "production"] {
+            let row = secret_row(&id, env, name);
+            let ciphertext = format!("{env} {name}");
+            tx!(store, |tx| tx.insert_secret(&row, ciphertext.as_bytes()).await).unwrap();
+        }
+    }
+    let mut expected: Vec<_> = names.iter().map(|name| ("production".to_owned(), (*name).to_owned())).collect();
+    expected.extend(names.iter().map(|name| ("test".to_owned(), (*name).to_owned())));
+    let mut seen: Vec<(String, String)> = Vec::new();
+    loop {
+        let last = seen.last().map(|(env, name)| (environment(env), secret_name(name)));
+        let after = last.as_ref().map(|(env, name)| (env, name));
+        let page = store.secrets(&id, None, after, 5).await.unwrap();
+        assert!(page.len() <= 5);
+        if page.is_empty() {
+            break;
+        }
+        seen.extend(page.into_iter().map(|row| (row.environment.to_string(), row.name.to_string())));
+    }
+    assert_eq!(seen, expected);
+    let (test, a1) = (environment("test"), secret_name("A1"));
+    let page = store.secrets(&id, Some(&test), Some((&test, &a1)), 3).await.unwrap();
+    let page: Vec<_> = page.iter().map(|row| (row.environment.as_str(), row.name.as_str())).collect();
+    assert_eq!(page, [("test", "AB"), ("test", "AZ"), ("test", "A_B")]);
+    assert_eq!(store.secrets(&id, Some(&test), None, 500).await.unwrap().len(), names.len());
+    assert_eq!(store.count_secrets(&id).await, Ok(12));
+
+    let values = store.current_values(&id, &test).await.unwrap();
+    assert_eq!(values.iter().map(|value| value.name.as_str()).collect::<Vec<_>>(), names);
+    let expected = StoredValue {
+        secret: SecretId::new("acc/test/A1"),
+        name: a1,
+        version: 1,
+        delivery: Delivery::Env,
+        ciphertext: b"test A1".to_vec(),
+    };
+    assert_eq!(values[1], expected);
+}
+
+async fn secret_settings(db: Database) {
+    let store = db.open().await;
+    let id = account(&store, "acc").await;
+    let mut row = secret_row(&id, "production", "A");
+    let (first, mut again, mut elsewhere) = (row.clone(), row.clone(), row.clone());
+    tx!(store, |tx| tx.insert_secret(&first, b"x").await).unwrap();
+    again.id = SecretId::new("another id");
+    assert_eq!(tx!(store, |tx| tx.insert_secret(&again, b"x").await), Err(StoreError::Conflict));
+    elsewhere.id = SecretId::new("elsewhere");
+    elsewhere.environment = environment("staging");
+    assert_eq!(tx!(store, |tx| tx.insert_secret(&elsewhere, b"x").await), Err(StoreError::Missing));
+
+    row.hosts = Vec::new();
+    row.note = String::new();
+    row.rotate_after_days = None;
+    row.updated_at = time(500);
+    row.updated_by = "ann".to_owned();
+    let changed = row.clone();
+    assert_eq!(tx!(store, |tx| tx.update_secret(&changed).await), Ok(true));
+    assert_eq!(store.secret(&id, &row.environment, &row.name).await, Ok(Some(row.clone())));
+    let mut unknown = row.clone();
+    unknown.id = SecretId::new("unknown");
+    assert_eq!(tx!(store, |tx| tx.update_secret(&unknown).await), Ok(false));
+
+    for (at, expected) in [(600, 600), (550, 600), (700, 700)] {
+        let (id, names) = (id.clone(), [row.name.clone(), secret_name("GONE")]);
+        tx!(store, |tx| tx.touch_secrets(&id, &environment("production"), &names, time(at)).await).unwrap();
+        let now = store.secret(&row.account, &row.environment, &row.name).await.unwrap().unwrap();
+        assert_eq!(now.last_used_at, Some(time(expected)));
+        assert_eq!(now.updated_at, time(500), "using is not changing");
+    }
+}
+
+async fn deploy(store: &Store, row: store::DeploymentRow, account: &domain::AccountId) -> Result<u64, StoreError> {
+    let account = account.clone();
+    tx!(store, |tx| {
+        tx.insert_bundle_if_absent(&account, &row.digest, row.digest.as_bytes()).await?;
+        let files = BTreeMap::from([("index.ts".to_owned(), "code \"ü\" \0".to_owned())]);
+        tx.insert_deployment(&account, &row, &files).await
+    })
+}
+
+async fn set_active(
+    store: &Store,
+    account: &domain::AccountId,
+    function: &str,
+    env: &str,
+    number: u64,
+    at: i64,
+) -> Result<(), StoreError> {
+    let account = account.clone();
+    let row =
+        ActiveRow { function_id: function.to_owned(), environment: environment(env), number, updated_at: time(at) };
+    tx!(store, |tx| tx.set_active(&account, &row).await)
+}
+
+async fn functions(db: Database) {
+    let store = db.open().await;
+    let id = account(&store, "acc").await;
+    for name in ["mail", "a-b", "ab"] {
+        let row = function_row(&id, name);
+        tx!(store, |tx| tx.insert_function(&row).await).unwrap();
+    }
+    let mut same_name = function_row(&id, "mail");
+    same_name.id = "other".to_owned();
+    assert_eq!(tx!(store, |tx| tx.insert_function(&same_name).await), Err(StoreError::Conflict));
+    let mail = function_row(&id, "mail");
+    assert_eq!(store.function(&id, &mail.name).await, Ok(Some(mail.clone())));
+    assert_eq!(store.count_functions(&id).await, Ok(3));
+    let page = store.functions(&id, Some(&function_name("a-b")), 5).await.unwrap();
+    assert_eq!(page.iter().map(|row| row.name.as_str()).collect::<Vec<_>>(), ["ab", "mail"]);
+
+    let production = environment("production");
+    assert_eq!(store.active_deployment(&id, &production, &mail.name).await, Ok(None));
+    for (number, digest) in [(1, "d1"), (2, "d2"), (3, "d1")] {
+        assert_eq!(deploy(&store, deployment_row(&mail.id, digest), &id).await, Ok(number));
+    }
+    assert_eq!(deploy(&store, deployment_row("unknown", "d1"), &id).await, Err(StoreError::Missing));
+    let (account, no_bundle) = (id.clone(), deployment_row(&mail.id, "d9"));
+    let no_bundle = tx!(store, |tx| tx.insert_deployment(&account, &no_bundle, &BTreeMap::new()).await);
+    assert_eq!(no_bundle, Err(StoreError::Missing));
+
+    let mut second = deployment_row(&mail.id, "d2");
+    second.number = 2;
+    assert_eq!(store.deployment(&id, &mail.id, 2).await, Ok(Some(second.clone())));
+    assert_eq!(store.deployment(&id, &mail.id, 4).await, Ok(None), "the one without a bundle took no number");
+    let numbers = |rows: Vec<store::DeploymentRow>| rows.iter().map(|row| row.number).collect::<Vec<_>>();
+    assert_eq!(numbers(store.deployments(&id, &mail.id, None, 2).await.unwrap()), [3, 2]);
+    assert_eq!(numbers(store.deployments(&id, &mail.id, Some(2), 9).await.unwrap()), [1]);
+    let files = store.deployment_files(&id, &mail.id, 1).await.unwrap().unwrap();
+    assert_eq!(files, BTreeMap::from([("index.ts".to_owned(), "code \"ü\" \0".to_owned())]));
+    assert_eq!(store.bundle(&id, "d1").await, Ok(Some(b"d1".to_vec())));
+    assert_eq!(store.bundle(&id, "d9").await, Ok(None));
+
+    assert_eq!(set_active(&store, &id, &mail.id, "production", 1, 300).await, Ok(()));
+    assert_eq!(set_active(&store, &id, &mail.id, "test", 3, 310).await, Ok(()));
+    assert_eq!(set_active(&store, &id, &mail.id, "production", 2, 320).await, Ok(()));
+    assert_eq!(set_active(&store, &id, &mail.id, "production", 7, 330).await, Err(StoreError::Missing));
+    assert_eq!(set_active(&store, &id, &mail.id, "staging", 2, 340).await, Err(StoreError::Missing));
+    let active = store.active_deployment(&id, &production, &mail.name).await.unwrap().unwrap();
+    assert_eq!((active.function_id, active.number, active.digest), (mail.id.clone(), 2, "d2".to_owned()));
+    assert_eq!((active.access, active.secrets), (second.access, second.secrets.clone()));
+    let active = store.active(&id, &mail.id).await.unwrap();
+    let active: Vec<_> = active.iter().map(|row| (row.environment.as_str(), row.number)).collect();
+    assert_eq!(active, [("production", 2), ("test", 3)]);
+    assert_eq!(store.active_deployments(&id, &production).await, Ok(vec![(mail.name.clone(), second)]));
+    assert_eq!(store.function(&id, &mail.name).await.unwrap().unwrap().updated_at, time(320));
+}
+
+async fn deleting_a_function(db: Database) {
+    let store = db.open().await;
+    let id = account(&store, "acc").await;
+    for name in ["mail", "shop"] {
+        let row = function_row(&id, name);
+        tx!(store, |tx| tx.insert_function(&row).await).unwrap();
+        deploy(&store, deployment_row(&format!("acc/{name}"), "shared"), &id).await.unwrap();
+        deploy(&store, deployment_row(&format!("acc/{name}"), name), &id).await.unwrap();
+        set_active(&store, &id, &format!("acc/{name}"), "production", 2, 300).await.unwrap();
+        let invocation = invocation_row(&id, &format!("acc/{name}"), name, 400);
+        let log = log_row(&id, &format!("acc/{name}"), Some(name), 1, 400);
+        tx!(store, |tx| {
+            tx.insert_invocations(&[invocation]).await?;
+            tx.insert_logs(&[log]).await
+        })
+        .unwrap();
+    }
+    let delete = async || {
+        let id = id.clone();
+        tx!(store, |tx| tx.delete_function(&id, "acc/mail").await)
+    };
+    assert_eq!(delete().await, Ok(true));
+    assert_eq!(delete().await, Ok(false));
+    assert_eq!(store.function(&id, &function_name("mail")).await, Ok(None));
+    assert_eq!(store.deployments(&id, "acc/mail", None, 9).await, Ok(Vec::new()));
+    assert_eq!(store.active(&id, "acc/mail").await, Ok(Vec::new()));
+    assert_eq!(store.bundle(&id, "mail").await, Ok(None), "nothing uses it");
+    assert!(store.bundle(&id, "shared").await.unwrap().is_some(), "the other function uses it");
+    assert_eq!(store.invocation(&id, "mail").await, Ok(None));
+    assert_eq!(store.function_logs(&id, "acc/mail", 9).await, Ok(Vec::new()));
+    assert!(store.invocation(&id, "shop").await.unwrap().is_some());
+    assert_eq!(store.invocation_logs(&id, "shop", 9).await.unwrap().len(), 1);
+    let shop = store.active_deployment(&id, &environment("production"), &function_name("shop")).await.unwrap().unwrap();
+    assert_eq!(shop.number, 2);
+    assert_eq!(shop.secrets, SecretSelection::Only([secret_name("A"), secret_name("B")].into()));
+
+    // An invocation may end after its function was deleted: its line must not cost the others theirs.
+    let late = [invocation_row(&id, "acc/mail", "late", 500), invocation_row(&id, "acc/shop", "next", 500)];
+    let lines = [log_row(&id, "acc/mail", None, 1, 500), log_row(&id, "acc/shop", None, 2, 500)];
+    tx!(store, |tx| {
+        tx.insert_invocations(&late).await?;
+        tx.insert_logs(&lines).await
+    })
+    .unwrap();
+    assert_eq!(store.invocation(&id, "late").await, Ok(None));
+    assert!(store.invocation(&id, "next").await.unwrap().is_some());
+    assert_eq!(store.function_logs(&id, "acc/shop", 9).await.unwrap().len(), 2);
+}
+
+async fn invocations_and_logs(db: Database) {
+    let store = db.open().await;
+    let id = account(&store, "acc").await;
+    let function = function_row(&id, "mail");
+    tx!(store, |tx| tx.insert_function(&function).await).unwrap();
+    // More than fit in one statement, two of each time.
+    let mut rows: Vec<_> =
+        (0..70).map(|n| invocation_row(&id, "acc/mail", &format!("i{n:02}"), 1000 + n / 2)).collect();
+    rows[3].error = Some("broke\0off".to_owned());
+    rows[3].cold = false;
+    rows[4].environment = environment("test");
+    let mut lines: Vec<_> = (0..150).map(|n| log_row(&id, "acc/mail", Some("i03"), n, 1001)).collect();
+    lines.push(log_row(&id, "acc/mail", None, 150, 900));
+    lines[5].text = "a\0b".to_owned();
+    let (invocations, logs) = (rows.clone(), lines.clone());
+    tx!(store, |tx| {
+        tx.insert_invocations(&invocations).await?;
+        tx.insert_logs(&logs).await?;
+        tx.insert_invocations(&[]).await
+    })
+    .unwrap();
+    rows[3].error = Some("broke\u{fffd}off".to_owned());
+    lines[5].text = "a\u{fffd}b".to_owned();
+    assert_eq!(store.invocation(&id, "i03").await, Ok(Some(rows[3].clone())));
+    let mut seen = Vec::new();
+    loop {
+        let last = seen.last().map(|row: &store::InvocationRow| (row.started_at, row.id.clone()));
+        let before = last.as_ref().map(|(time, id)| (*time, id.as_str()));
+        let page = store.invocations(&id, "acc/mail", None, before, 9).await.unwrap();
+        if page.is_empty() {
+            break;
+        }
+        seen.extend(page);
+    }
+    seen.reverse();
+    assert_eq!(seen, rows);
+    let in_test = store.invocations(&id, "acc/mail", Some(&environment("test")), None, 500).await.unwrap();
+    assert_eq!(in_test.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["i04"]);
+    assert_eq!(store.invocation_logs(&id, "i03", 500).await.unwrap(), lines[..150]);
+    assert_eq!(store.invocation_logs(&id, "i03", 10).await.unwrap(), lines[..10]);
+    assert_eq!(store.function_logs(&id, "acc/mail", 3).await.unwrap(), lines[147..150], "the newest, in order");
+    assert_eq!(store.function_logs(&id, "acc/mail", 500).await.unwrap()[0], lines[150]);
+    let again = rows[0].clone();
+    assert_eq!(tx!(store, |tx| tx.insert_invocations(&[again]).await), Err(StoreError::Conflict));
+}
+
+async fn pruning(db: Database) {
+    let store = db.open().await;
+    let id = account(&store, "acc").await;
+    for name in ["mail", "shop"] {
+        let function = function_row(&id, name);
+        let function_id = function.id.clone();
+        let rows: Vec<_> =
+            (0..10).map(|n| invocation_row(&id, &function_id, &format!("{name}{n}"), 1000 + n)).collect();
+        let lines: Vec<_> =
+            (0..10).map(|n| log_row(&id, &function_id, Some(&format!("{name}{n}")), 1, 1000 + n)).collect();
+        tx!(store, |tx| {
+            tx.insert_function(&function).await?;
+            tx.insert_invocations(&rows).await?;
+            tx.insert_logs(&lines).await
+        })
+        .unwrap();
+    }
+    let prune = async |oldest, keep| {
+        let id = id.clone();
+        tx!(store, |tx| tx.prune_invocations(&id, "acc/mail", time(oldest), keep).await)
+    };
+    let left = async || {
+        let rows = store.invocations(&id, "acc/mail", None, None, 99).await.unwrap();
+        let lines = store.function_logs(&id, "acc/mail", 99).await.unwrap();
+        assert_eq!(rows.len(), lines.len());
+        rows.last().map(|row| row.id.clone())
+    };
+    assert_eq!(prune(1002, 100).await, Ok(2), "by age");
+    assert_eq!(left().await.as_deref(), Some("mail2"));
+    assert_eq!(prune(0, 5).await, Ok(3), "by number");
+    assert_eq!(left().await.as_deref(), Some("mail5"));
+    assert_eq!(prune(1008, 5).await, Ok(3), "age where that takes more");
+    assert_eq!(prune(0, 5).await, Ok(0));
+    assert_eq!(prune(2000, 5).await, Ok(2));
+    assert_eq!(left().await, None);
+    assert_eq!(
+        store.invocations(&id, "acc/shop", None, None, 99).await.unwrap().len(),
+        10,
+        "the other function's stay"
+    );
+    assert_eq!(store.function_logs(&id, "acc/shop", 99).await.unwrap().len(), 10);
+}
+
+async fn idempotency(db: Database) {
+    let store = db.open().await;
+    let id = account(&store, "acc").await;
+    let row = IdempotencyRow {
+        account: id.clone(),
+        key: "key".to_owned(),
+        fingerprint: vec![1, 2, 3],
+        status: 201,
+        body: "{}".to_owned(),
+        created_at: time(100),
+    };
+    let (first, again) = (row.clone(), row.clone());
+    tx!(store, |tx| tx.insert_idempotency(&first).await).unwrap();
+    assert_eq!(tx!(store, |tx| tx.insert_idempotency(&again).await), Err(StoreError::Conflict));
+    assert_eq!(store.idempotency(&id, "key").await, Ok(Some(row)));
+    assert_eq!(tx!(store, |tx| tx.prune_idempotency(time(100)).await), Ok(0));
+    assert_eq!(tx!(store, |tx| tx.prune_idempotency(time(101)).await), Ok(1));
+    assert_eq!(store.idempotency(&id, "key").await, Ok(None));
+}
+
+/// `mallory` knows every id and name of `victim` and uses each.
+async fn other_accounts_reach_nothing(db: Database) {
+    let store = db.open().await;
+    let victim = account(&store, "victim").await;
+    let mallory = account(&store, "mallory").await;
+    let (env, name, function) = (environment("production"), secret_name("KEY"), function_name("mail"));
+    let secret = secret_row(&victim, "production", "KEY");
+    let (token, session) = (token_row(&victim, "t1"), session_row(&victim, "s1", Some("t1")));
+    let function_row = function_row(&victim, "mail");
+    let invocation = invocation_row(&victim, "victim/mail", "i1", 1);
+    let log = log_row(&victim, "victim/mail", Some("i1"), 1, 1);
+    let key = AccountKeyRow {
+        account: victim.clone(),
+        key_id: "k1".to_owned(),
+        wrapped: vec![1],
+        created_at: time(1),
+        current: true,
+    };
+    let answer = IdempotencyRow {
+        account: victim.clone(),
+        key: "key".to_owned(),
+        fingerprint: Vec::new(),
+        status: 200,
+        body: String::new(),
+        created_at: time(1),
+    };
+    let (row, owner) = (secret.clone(), victim.clone());
+    let events = [event(&victim, "secret.put", "KEY", 1), event(&victim, "secret.put", "KEY", 2)];
+    tx!(store, |tx| {
+        tx.insert_account_key(&key).await?;
+        tx.insert_secret(&row, b"one").await?;
+        let mut second = row.clone();
+        second.version = 2;
+        tx.add_version(&second, b"two").await?;
+        tx.insert_token(&token).await?;
+        tx.insert_session(&session).await?;
+        tx.insert_function(&function_row).await?;
+        tx.insert_bundle_if_absent(&owner, "d1", b"code").await?;
+        tx.insert_deployment(&owner, &deployment_row("victim/mail", "d1"), &BTreeMap::new()).await?;
+        let active = ActiveRow {
+            function_id: "victim/mail".to_owned(),
+            environment: environment("production"),
+            number: 1,
+            updated_at: time(1),
+        };
+        tx.set_active(&owner, &active).await?;
+        tx.insert_invocations(&[invocation]).await?;
+        tx.insert_logs(&[log]).await?;
+        tx.insert_idempotency(&answer).await?;
+        for event in &events {
+            tx.append_audit(event).await?;
+        }
+        tx.insert_checkpoint(&owner, 2, "note").await
+    })
+    .unwrap();
+    let before = db.dump().await;
+    let who = &mallory;
+
+    assert_eq!(store.current_account_key(who).await, Ok(None));
+    assert_eq!(store.account_key(who, "k1").await, Ok(None));
+    assert_eq!(store.account_keys(who).await, Ok(Vec::new()));
+    assert_eq!(store.token(who, "t1").await, Ok(None));
+    assert_eq!(store.tokens(who, None, 9).await, Ok(Vec::new()));
+    assert_eq!(store.secret(who, &env, &name).await, Ok(None));
+    assert_eq!(store.secrets(who, None, None, 9).await, Ok(Vec::new()));
+    assert_eq!(store.secrets(who, Some(&env), None, 9).await, Ok(Vec::new()));
+    assert_eq!(store.count_secrets(who).await, Ok(0));
+    assert_eq!(store.versions(who, &secret.id).await, Ok(Vec::new()));
+    assert_eq!(store.next_version(who, &secret.id).await, Ok(None));
+    assert_eq!(store.ciphertext(who, &secret.id, 1).await, Ok(None));
+    assert_eq!(store.current_values(who, &env).await, Ok(Vec::new()));
+    assert_eq!(store.function(who, &function).await, Ok(None));
+    assert_eq!(store.functions(who, None, 9).await, Ok(Vec::new()));
+    assert_eq!(store.count_functions(who).await, Ok(0));
+    assert_eq!(store.active(who, "victim/mail").await, Ok(Vec::new()));
+    assert_eq!(store.active_deployments(who, &env).await, Ok(Vec::new()));
+    assert_eq!(store.active_deployment(who, &env, &function).await, Ok(None));
+    assert_eq!(store.deployments(who, "victim/mail", None, 9).await, Ok(Vec::new()));
+    assert_eq!(store.deployment(who, "victim/mail", 1).await, Ok(None));
+    assert_eq!(store.deployment_files(who, "victim/mail", 1).await, Ok(None));
+    assert_eq!(store.bundle(who, "d1").await, Ok(None));
+    assert_eq!(store.invocation(who, "i1").await, Ok(None));
+    assert_eq!(store.invocations(who, "victim/mail", None, None, 9).await, Ok(Vec::new()));
+    assert_eq!(store.invocation_logs(who, "i1", 9).await, Ok(Vec::new()));
+    assert_eq!(store.function_logs(who, "victim/mail", 9).await, Ok(Vec::new()));
+    assert_eq!(store.idempotency(who, "key").await, Ok(None));
+    assert_eq!(store.audit_head(who).await.unwrap().0, 0);
+    assert_eq!(store.audit_events(who, &Default::default(), None, 9).await, Ok(Vec::new()));
+    assert_eq!(store.audit_events_from(who, 0, 9).await, Ok(Vec::new()));
+    assert_eq!(store.inclusion_proof(who, 0, 2).await, Ok(None));
+    assert_eq!(store.consistency_proof(who, 1, 2).await, Ok(None));
+    assert_eq!(store.last_checkpoint(who).await, Ok(None));
+
+    let mut stolen = secret.clone();
+    stolen.account = mallory.clone();
+    stolen.version = 3;
+    let (who, id) = (mallory.clone(), secret.id.clone());
+    let refused = tx!(store, |tx| {
+        let names = [SecretName::parse("KEY").unwrap()];
+        let did = [
+            tx.update_secret(&stolen).await?,
+            tx.activate_version(&who, &id, 1, time(9), "m").await?,
+            tx.destroy_version(&who, &id, 1, time(9)).await?,
+            tx.delete_secret(&who, &id).await?,
+            tx.revoke_token(&who, "t1", time(9)).await?,
+            tx.touch_token(&who, "t1", time(9)).await?,
+            tx.delete_session(&who, "s1").await?,
+            tx.delete_function(&who, "victim/mail").await?,
+        ];
+        tx.touch_secrets(&who, &environment("production"), &names, time(9)).await?;
+        tx.insert_invocations(&[invocation_row(&who, "victim/mail", "i2", 1)]).await?;
+        tx.insert_logs(&[log_row(&who, "victim/mail", Some("i1"), 1, 1)]).await?;
+        assert_eq!(tx.prune_invocations(&who, "victim/mail", time(i64::MAX), 1).await?, 0);
+        Ok::<_, StoreError>(did)
+    });
+    assert_eq!(refused, Ok([false; 8]));
+    let mut stolen = secret.clone();
+    stolen.account = mallory.clone();
+    stolen.version = 3;
+    assert_eq!(tx!(store, |tx| tx.add_version(&stolen, b"x").await), Err(StoreError::Missing));
+    assert_eq!(deploy(&store, deployment_row("victim/mail", "d1"), &mallory).await, Err(StoreError::Missing));
+    assert_eq!(set_active(&store, &mallory, "victim/mail", "test", 1, 9).await, Err(StoreError::Missing));
+    let foreign_token = session_row(&mallory, "s2", Some("t1"));
+    assert_eq!(tx!(store, |tx| tx.insert_session(&foreign_token).await), Err(StoreError::Missing));
+    assert_eq!(db.dump().await, before);
+}
