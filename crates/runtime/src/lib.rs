@@ -1,0 +1,19 @@
+//! Deno workers: supervisor, bundler and the gateway's side of a worker. The only place for unsafe and process spawn.
+//!
+//! What lives here starts, feeds, watches and ends processes and talks HTTP with them. It reaches neither the database
+//! nor a key: the values of an assignment come in as arguments, go to one worker, and are zeroized.
+
+mod bundle;
+mod deno;
+mod folder;
+mod launch;
+mod source_map;
+mod supervisor;
+mod worker;
+
+pub use bundle::{Bundle, BundleError, Bundler, Source};
+pub use deno::{Deno, DenoError};
+pub use supervisor::{Runtime, RuntimeConfig, RuntimeError, WorkerError, WorkerState, WorkerStatus};
+pub use worker::{
+    Assignment, Exit, INVOCATION_HEADER, InvokeError, Lease, Limits, LogLine, Outcome, Stream, WorkerBody, WorkerKey,
+};

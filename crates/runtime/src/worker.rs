@@ -1,0 +1,91 @@
+//! One worker: a Deno process that serves one function with one set of values. What lives here knows nothing of other
+//! workers; which worker an invocation gets is the supervisor's affair.
+
+mod body;
+mod boot;
+mod connection;
+mod invocation;
+mod output;
+mod process;
+mod text;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use domain::{AccountId, EnvironmentName, FunctionName, SecretName, Value};
+
+pub use body::WorkerBody;
+pub(crate) use boot::{BootError, Booter, ready};
+pub use invocation::{INVOCATION_HEADER, InvokeError, Lease, Outcome};
+pub use process::Exit;
+pub(crate) use process::Worker;
+
+/// Which function with which values a worker serves. Two keys that differ in anything have different workers.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct WorkerKey {
+    /// The account whose function it is.
+    pub account: AccountId,
+    /// The environment whose values it holds.
+    pub environment: EnvironmentName,
+    /// The function.
+    pub function: FunctionName,
+    /// The number of the deployment.
+    pub deployment: u64,
+    /// Changes with every change of a value that the function would see.
+    pub generation: u64,
+}
+
+/// What makes an unassigned worker into a function's.
+pub struct Assignment {
+    /// The bundle's code.
+    pub code: Arc<str>,
+    /// The secrets, by name.
+    pub env: Vec<(SecretName, Value)>,
+    /// What the caller wants to know again of a worker it leases, for example the versions of the values.
+    pub label: Arc<str>,
+    /// The bounds within which it runs.
+    pub limits: Limits,
+}
+
+/// The bounds of a worker and of its invocations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// From assignment to ready, the evaluation of the module included.
+    pub boot: Duration,
+    /// One invocation, from the request to the end of the response's stream.
+    pub wall_clock: Duration,
+    /// The JavaScript heap, in MiB. Buffers outside the heap are not counted here.
+    pub memory_mib: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { boot: Duration::from_secs(10), wall_clock: Duration::from_secs(60), memory_mib: 256 }
+    }
+}
+
+/// Where a line was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// `console.log`, `info`, `debug` and writes to standard output.
+    Stdout,
+    /// `console.warn`, `error`, what was thrown, and writes to standard error.
+    Stderr,
+}
+
+/// One console call or one line of raw output.
+#[derive(Debug, Clone)]
+pub struct LogLine {
+    /// Whose worker wrote it.
+    pub key: Arc<WorkerKey>,
+    /// The worker's id.
+    pub worker: Arc<str>,
+    /// The invocation during which it was written. None at load, from timers of no request, and for raw writes.
+    pub invocation: Option<String>,
+    /// Where it was written.
+    pub stream: Stream,
+    /// When it was received.
+    pub time: SystemTime,
+    /// Redacted, at most `domain::limits::LOG_LINE_BYTES` and a note, and without control characters but `\n` and `\t`.
+    pub text: String,
+}

@@ -1,0 +1,98 @@
+//! The body of a function's response: it carries the invocation to its end.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::time::Sleep;
+
+use super::connection::Connection;
+use super::invocation::{Flight, InvokeError, Outcome, obituary, timed_out};
+
+type Obituary = Pin<Box<dyn Future<Output = InvokeError> + Send>>;
+
+/// The body of a function's response, as it streams. Dropping it before its end aborts the function's request.
+pub struct WorkerBody {
+    inner: Incoming,
+    clock: Pin<Box<Sleep>>,
+    connection: Option<Connection>,
+    flight: Option<Flight>,
+    obituary: Option<Obituary>,
+}
+
+impl WorkerBody {
+    pub(super) fn new(inner: Incoming, clock: Pin<Box<Sleep>>, connection: Connection, flight: Flight) -> Self {
+        let mut body = Self { inner, clock, connection: Some(connection), flight: Some(flight), obituary: None };
+        if body.inner.is_end_stream() {
+            body.finish();
+        }
+        body
+    }
+
+    fn finish(&mut self) {
+        if let Some(mut flight) = self.flight.take() {
+            if let Some(connection) = self.connection.take() {
+                flight.worker().connections.give_back(connection);
+            }
+            flight.end(Outcome::Ok);
+        }
+    }
+
+    fn fail(&mut self, error: InvokeError) -> InvokeError {
+        self.connection = None;
+        if let Some(mut flight) = self.flight.take() {
+            flight.end(error.outcome());
+        }
+        error
+    }
+}
+
+impl Body for WorkerBody {
+    type Data = Bytes;
+    type Error = InvokeError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, InvokeError>>> {
+        let this = self.get_mut();
+        loop {
+            let Some(flight) = &this.flight else { return Poll::Ready(None) };
+            if let Some(obituary) = &mut this.obituary {
+                let error = ready!(obituary.as_mut().poll(cx));
+                return Poll::Ready(Some(Err(this.fail(error))));
+            }
+            match Pin::new(&mut this.inner).poll_frame(cx) {
+                // Trailers are dropped: few callers ask for them, and the gateway's answer has not announced any.
+                Poll::Ready(Some(Ok(frame))) if frame.is_data() => {
+                    if this.inner.is_end_stream() {
+                        this.finish();
+                    }
+                    return Poll::Ready(Some(Ok(frame)));
+                }
+                Poll::Ready(Some(Ok(_trailers))) => {}
+                Poll::Ready(None) => {
+                    this.finish();
+                    return Poll::Ready(None);
+                }
+                Poll::Ready(Some(Err(_))) => {
+                    let worker = Arc::clone(flight.worker());
+                    this.obituary = Some(Box::pin(async move { obituary(&worker).await }));
+                }
+                Poll::Pending => {
+                    ready!(this.clock.as_mut().poll(cx));
+                    let error = timed_out(flight.worker());
+                    return Poll::Ready(Some(Err(this.fail(error))));
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.flight.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}

@@ -1,0 +1,264 @@
+//! Making a worker: a folder, a process, one assignment over its control channel, and the wait until it serves.
+
+use std::ffi::OsString;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::time::Duration;
+
+use domain::redact::Redactor;
+use domain::{SecretName, Value};
+use serde::ser::{Serialize, SerializeMap as _, SerializeStruct as _, Serializer};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::UnixStream;
+use tokio::sync::{mpsc, watch};
+use zeroize::Zeroizing;
+
+use super::connection::Connections;
+use super::output::{Boot, Sink};
+use super::process::{Exit, Worker};
+use super::{Assignment, LogLine, Stream, WorkerKey};
+use crate::folder::{Folder, file_url, random_hex};
+use crate::launch::{Launch, Spawner};
+
+/// Nothing can be made under it: workers share no cache, and one of their own would only cost time.
+const NO_CACHE: &str = "/dev/null/none";
+/// How long a worker's last output may take to arrive after its end.
+const LAST_WORDS: Duration = Duration::from_millis(300);
+/// Operators' settings that a worker needs to trust the right certificate authorities.
+const PASSED_ON: [&str; 4] = ["SSL_CERT_FILE", "SSL_CERT_DIR", "DENO_CERT", "DENO_TLS_CA_STORE"];
+
+/// Why a worker did not come to serve. Shared by all who waited for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum BootError {
+    Threw(String),
+    Died(Exit),
+    Timeout(Duration),
+    NoHandler,
+    Spawn(String),
+}
+
+/// What all workers of a runtime are made with.
+pub(crate) struct Booter {
+    pub(crate) deno: PathBuf,
+    pub(crate) dir: PathBuf,
+    pub(crate) bootstrap: PathBuf,
+    pub(crate) deny_net: String,
+    pub(crate) logs: mpsc::Sender<LogLine>,
+    pub(crate) spawner: Spawner,
+}
+
+impl Booter {
+    /// Starts a worker's process and hands it its assignment; it may not serve yet. The future must be driven: it ends
+    /// when the process is reaped, its output read and its folder gone.
+    pub(crate) async fn start(
+        &self,
+        key: &Arc<WorkerKey>,
+        assignment: &Assignment,
+    ) -> std::io::Result<(Arc<Worker>, impl Future<Output = ()> + Send + 'static)> {
+        let id = format!("w{}", random_hex(4)?);
+        let nonce = random_hex(16)?;
+        let folder = Folder::create(&self.dir, &id)?;
+        let entry = folder.path().join("main.mjs");
+        crate::folder::write_private(&entry, assignment.code.as_bytes())?;
+        let socket = folder.path().join("s");
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        let ours = UnixStream::from_std(ours)?;
+        let launch = Launch {
+            program: self.deno.clone(),
+            args: self.arguments(folder.path(), &socket, assignment.limits.memory_mib),
+            env: environment(),
+            dir: folder.path().to_path_buf(),
+            stdin: Stdio::from(OwnedFd::from(theirs)),
+        };
+        let mut child = self.spawner.spawn(launch).await?;
+
+        let sink = Arc::new(Sink {
+            key: Arc::clone(key),
+            worker: Arc::from(id.as_str()),
+            redactor: Redactor::new(assignment.env.iter().map(|(name, value)| (name, value))),
+            folder_url: format!("{}/", file_url(folder.path())),
+            mark: format!("\x1e{nonce}").into_bytes(),
+            logs: self.logs.clone(),
+            boot: watch::Sender::new(None),
+            pong: watch::Sender::new(0),
+            out_of_memory: AtomicBool::new(false),
+            lost: AtomicU64::new(0),
+        });
+        let (control, messages) = mpsc::unbounded_channel();
+        let order =
+            Order { env: &assignment.env, entry: &file_url(&entry), socket: &socket.to_string_lossy(), nonce: &nonce };
+        let _ = control.send(order.framed()?);
+        tokio::spawn(speak(ours, messages));
+        let streams = (child.stdout.take(), child.stderr.take());
+        let connections = Connections::new(socket);
+        let pid = child.id().unwrap_or_default();
+        let worker = Worker::new(
+            pid,
+            assignment.limits.wall_clock,
+            Arc::clone(&assignment.label),
+            nonce,
+            Arc::clone(&sink),
+            connections,
+            control,
+        );
+        let worker = Arc::new(worker);
+
+        let tended = Arc::clone(&worker);
+        let tend = async move {
+            let reading = tokio::spawn(async move {
+                let out = async {
+                    if let Some(out) = streams.0 {
+                        sink.drink(Stream::Stdout, out).await
+                    }
+                };
+                let err = async {
+                    if let Some(err) = streams.1 {
+                        sink.drink(Stream::Stderr, err).await
+                    }
+                };
+                tokio::join!(out, err);
+            });
+            let status = tokio::select! {
+                status = child.wait() => status,
+                () = tended.condemned() => {
+                    let _ = child.start_kill();
+                    child.wait().await
+                }
+            };
+            let _ = tokio::time::timeout(LAST_WORDS, reading).await;
+            drop(folder);
+            tended.ended(status.ok());
+        };
+        Ok((worker, tend))
+    }
+
+    fn arguments(&self, folder: &Path, socket: &Path, memory_mib: u32) -> Vec<OsString> {
+        let grant = |flag: &str, path: &Path| {
+            let mut text = OsString::from(flag);
+            text.push(path);
+            text
+        };
+        let mut arguments: Vec<OsString> = [
+            "run",
+            "--quiet",
+            "--no-prompt",
+            "--no-config",
+            "--no-lock",
+            "--no-remote",
+            "--no-npm",
+            "--cached-only",
+            "--no-check",
+            // A cache of compiled code that workers share would let one worker choose what another one runs.
+            "--no-code-cache",
+            // `request.signal` fires when the caller hangs up, and only then.
+            "--unstable-no-legacy-abort",
+            "--allow-env",
+            "--allow-net",
+        ]
+        .map(OsString::from)
+        .into();
+        arguments.push(format!("--deny-net={}", self.deny_net).into());
+        arguments.push(grant("--allow-read=", folder));
+        arguments.push(grant("--allow-write=", socket));
+        arguments.push(format!("--v8-flags=--max-old-space-size={memory_mib}").into());
+        arguments.push(self.bootstrap.clone().into());
+        arguments
+    }
+}
+
+/// Waits until `worker` serves.
+pub(crate) async fn ready(worker: &Worker, limit: Duration) -> Result<(), BootError> {
+    let mut boot = worker.sink.boot.subscribe();
+    let booted = async {
+        tokio::select! {
+            biased;
+            boot = boot.wait_for(Option::is_some) => boot.ok().and_then(|boot| boot.clone()).ok_or(Exit::Stopped),
+            // A worker that says why and dies has been heard: its output is read before its end is told.
+            exit = worker.gone() => worker.sink.boot.borrow().clone().ok_or(exit),
+        }
+    };
+    let result = match tokio::time::timeout(limit, booted).await {
+        Ok(Ok(Boot::Ready)) => return Ok(()),
+        Ok(Ok(Boot::NoHandler)) => BootError::NoHandler,
+        Ok(Ok(Boot::Threw(message))) => BootError::Threw(message),
+        Ok(Err(exit)) => BootError::Died(exit),
+        Err(_) => BootError::Timeout(limit),
+    };
+    worker.kill(Exit::Stopped);
+    Err(result)
+}
+
+/// The process environment of a worker. Deno reads these before any code runs; no secret is among them.
+fn environment() -> Vec<(&'static str, OsString)> {
+    let fixed = [("DENO_DIR", NO_CACHE), ("DENO_NO_UPDATE_CHECK", "1"), ("NO_COLOR", "1")];
+    let passed = PASSED_ON.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+    fixed.map(|(name, value)| (name, OsString::from(value))).into_iter().chain(passed).collect()
+}
+
+/// Writes messages until the worker or its owner is gone. Then the channel closes, and the worker ends itself.
+async fn speak(mut control: UnixStream, mut messages: mpsc::UnboundedReceiver<Zeroizing<Vec<u8>>>) {
+    while let Some(message) = messages.recv().await {
+        if control.write_all(&message).await.is_err() {
+            break;
+        }
+    }
+}
+
+/// The first message.
+struct Order<'a> {
+    env: &'a [(SecretName, Value)],
+    entry: &'a str,
+    socket: &'a str,
+    nonce: &'a str,
+}
+
+struct Env<'a>(&'a [(SecretName, Value)]);
+
+impl Serialize for Env<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in self.0 {
+            map.serialize_entry(name.as_str(), value.expose())?;
+        }
+        map.end()
+    }
+}
+
+impl Serialize for Order<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut order = serializer.serialize_struct("Order", 4)?;
+        order.serialize_field("entry", self.entry)?;
+        order.serialize_field("socket", self.socket)?;
+        order.serialize_field("nonce", self.nonce)?;
+        order.serialize_field("env", &Env(self.env))?;
+        order.end()
+    }
+}
+
+impl Order<'_> {
+    fn framed(&self) -> std::io::Result<Zeroizing<Vec<u8>>> {
+        // JSON makes at most six bytes of one; a buffer that never grows leaves no copies behind.
+        let values: usize =
+            self.env.iter().map(|(name, value)| name.as_str().len() + 6 * value.expose().len() + 8).sum();
+        let rest = 6 * (self.entry.len() + self.socket.len() + self.nonce.len()) + 128;
+        let mut message = Zeroizing::new(Vec::with_capacity(4 + values + rest));
+        message.extend_from_slice(&[0; 4]);
+        serde_json::to_writer(&mut *message, self)?;
+        let length =
+            u32::try_from(message.len() - 4).map_err(|_| std::io::Error::other("the environment is too large"))?;
+        if let Some(head) = message.first_chunk_mut() {
+            *head = length.to_be_bytes();
+        }
+        Ok(message)
+    }
+}
+
+/// A later message, which holds no value.
+pub(crate) fn framed(json: &[u8]) -> Zeroizing<Vec<u8>> {
+    let length = u32::try_from(json.len()).unwrap_or(u32::MAX);
+    Zeroizing::new([&length.to_be_bytes(), json].concat())
+}

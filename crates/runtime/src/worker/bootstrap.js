@@ -1,0 +1,244 @@
+// What a worker runs before it is anyone's: it waits for one assignment on its control channel (standard input),
+// puts the secrets into the environment, imports the bundle and serves it on the worker's own socket.
+//
+// Wire, parent to worker: 4 bytes of big-endian length, then JSON. The first message is the assignment; later ones
+// are {ping} and {drain}. End of file means that the server is gone, and the worker goes too.
+// Wire, worker to parent: lines on standard output that start with U+001E and the nonce of the assignment. Everything
+// else there is output of the function. Everything is captured before the function's code runs, so that the function
+// can replace any global without taking part in this conversation.
+import { AsyncLocalStorage } from "node:async_hooks";
+
+const INVOCATION_HEADER = "x-tresor-invocation";
+const THREW_HEADER = "x-tresor-threw";
+const LONGEST_TEXT = 1 << 20;
+const LATE_SERVE_MS = 1000;
+
+const { exit, inspect, stdin, stdout } = Deno;
+const serve = Deno.serve;
+const { stringify, parse } = JSON;
+const { Response } = globalThis;
+const { setTimeout } = globalThis;
+const encoder = new TextEncoder();
+const encode = encoder.encode.bind(encoder);
+const writeSync = stdout.writeSync.bind(stdout);
+const readSync = stdin.readSync.bind(stdin);
+const read = stdin.read.bind(stdin);
+const invocations = new AsyncLocalStorage();
+const run = invocations.run.bind(invocations);
+const current = invocations.getStore.bind(invocations);
+
+let mark = "";
+
+function tell(message) {
+  let bytes = encode(mark + stringify(message) + "\n");
+  while (bytes.length > 0) bytes = bytes.subarray(writeSync(bytes));
+}
+
+function print(text, level) {
+  const cut = text.length > LONGEST_TEXT;
+  tell({ log: cut ? text.slice(0, LONGEST_TEXT) : text, cut, error: level > 1, invocation: current() });
+}
+
+/** The error's stack, mapped to the user's source, without the frames of this file and of Deno. */
+function describe(error, depth = 0) {
+  const own = (line) => !line.includes(import.meta.url) && !line.includes("ext:") && !line.includes("(node:");
+  const isError = error instanceof Error;
+  const text = isError && typeof error.stack === "string" ? error.stack.split("\n").filter(own).join("\n") : inspect(error);
+  const cause = isError && error.cause !== undefined && depth < 8 ? "\nCaused by: " + describe(error.cause, depth + 1) : "";
+  return text + cause;
+}
+
+function threw(error) {
+  return new Response(describe(error).slice(0, LONGEST_TEXT), { status: 500, headers: { [THREW_HEADER]: mark.slice(1) } });
+}
+
+// ---- the control channel
+
+function readFullySync(length) {
+  const bytes = new Uint8Array(length);
+  for (let at = 0; at < length;) {
+    const count = readSync(bytes.subarray(at));
+    if (count === null) exit(0);
+    at += count;
+  }
+  return bytes;
+}
+
+async function readFully(length) {
+  const bytes = new Uint8Array(length);
+  for (let at = 0; at < length;) {
+    const count = await read(bytes.subarray(at));
+    if (count === null) exit(0);
+    at += count;
+  }
+  return bytes;
+}
+
+const lengthOf = (bytes) => new DataView(bytes.buffer).getUint32(0);
+
+function decode(bytes) {
+  const message = parse(new TextDecoder().decode(bytes));
+  bytes.fill(0);
+  return message;
+}
+
+async function obey() {
+  while (true) {
+    const message = decode(await readFully(lengthOf(await readFully(4))));
+    if (message.ping !== undefined) tell({ pong: message.ping });
+    if (message.drain) void drain();
+  }
+}
+
+// ---- work that outlives its response
+
+const waiting = new Set();
+
+function waitUntil(promise) {
+  const settled = Promise.resolve(promise).catch((error) => console.error(describe(error))).finally(() => waiting.delete(settled));
+  waiting.add(settled);
+}
+
+async function drain() {
+  while (waiting.size > 0) await Promise.allSettled(waiting);
+  exit(0);
+}
+
+class Context {
+  waitUntil(promise) {
+    waitUntil(promise);
+  }
+  passThroughOnException() {}
+}
+
+// ---- the three shapes of a handler
+
+const ADDRESS = { transport: "tcp", hostname: "0.0.0.0", port: 8000 };
+
+/** The second argument of a `Deno.serve` handler: the caller's address instead of the worker's socket. */
+class Info {
+  #request;
+  #info;
+  constructor(request, info) {
+    this.#request = request;
+    this.#info = info;
+  }
+  get remoteAddr() {
+    const hostname = this.#request.headers.get("x-forwarded-for")?.split(",")[0].trim() || "127.0.0.1";
+    return { transport: "tcp", hostname, port: 0 };
+  }
+  get completed() {
+    return this.#info.completed;
+  }
+}
+
+let socket;
+let served;
+const serving = new Promise((resolve) => (served = resolve));
+let taken = false;
+
+function listen(handler, options = {}) {
+  if (taken) throw new TypeError("Deno.serve was called before: a function serves once");
+  taken = true;
+  const failed = options.onError;
+  const call = failed
+    ? async (request, info) => {
+      try {
+        return await handler(request, new Info(request, info));
+      } catch (error) {
+        return await failed(error);
+      }
+    }
+    : (request, info) => handler(request, new Info(request, info));
+  return serve(
+    { path: socket, onError: threw, onListen: () => served() },
+    (request, info) => run(request.headers.get(INVOCATION_HEADER), call, request, info),
+  );
+}
+
+function publicServe(first, second) {
+  const options = typeof first === "function" ? (second ?? {}) : first;
+  const handler = typeof first === "function" ? first : (second ?? first?.handler ?? first?.fetch);
+  if (typeof handler !== "function") throw new TypeError("Deno.serve needs a handler function");
+  const server = listen(handler, options);
+  options?.onListen?.(ADDRESS);
+  return {
+    addr: ADDRESS,
+    finished: server.finished,
+    shutdown: () => server.shutdown(),
+    ref() {},
+    unref() {},
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
+}
+
+function listenDefault(module, env) {
+  const exported = module.default;
+  if (typeof exported === "function") return listen((request) => exported(request, env, new Context()));
+  if (typeof exported?.fetch === "function") return listen((request) => exported.fetch(request, env, new Context()));
+  return undefined;
+}
+
+// ---- assignment
+
+function arrange(env) {
+  for (const [name, value] of Object.entries(env)) Deno.env.set(name, value);
+  for (const name of ["DENO_DIR", "DENO_NO_UPDATE_CHECK", "DENO_NODE_SHIM_ACTIVE", "NO_COLOR", "PATH"]) Deno.env.delete(name);
+  // The methods are copied onto the one console object, because modules may hold it already.
+  const { Console } = Deno[Deno.internal];
+  Object.assign(console, new Console(print));
+  const empty = {
+    read: () => Promise.resolve(null),
+    readSync: () => null,
+    close() {},
+    isTerminal: () => false,
+    setRaw() {},
+    get readable() {
+      return new ReadableStream({ start: (controller) => controller.close() });
+    },
+  };
+  Object.defineProperty(Deno, "stdin", { value: empty, configurable: true, enumerable: true });
+  Object.defineProperty(Deno, "serve", { value: publicServe, configurable: true, enumerable: true, writable: true });
+  globalThis.EdgeRuntime = { waitUntil };
+  // One request's mistake must not end the others: what nobody caught is logged and the worker lives on.
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    console.error("Uncaught (in promise) " + describe(event.reason));
+  });
+  globalThis.addEventListener("error", (event) => {
+    event.preventDefault();
+    console.error("Uncaught " + describe(event.error));
+  });
+}
+
+function refuse(reason, message) {
+  tell({ boot: reason, message: message.slice(0, LONGEST_TEXT) });
+  exit(1);
+}
+
+async function start({ env, entry }) {
+  const imported = import(entry).then((module) => {
+    if (!taken) listenDefault(module, env);
+    return taken ? serving : new Promise((resolve) => setTimeout(resolve, LATE_SERVE_MS));
+  });
+  try {
+    // A module may await for ever after it has begun to serve (`await server.finished`).
+    await Promise.race([imported, serving.then(() => new Promise((resolve) => setTimeout(resolve, 20)))]);
+  } catch (error) {
+    refuse("threw", describe(error));
+  }
+  if (!taken) refuse("no_handler", "");
+  imported.catch((error) => {
+    console.error(describe(error));
+    exit(1);
+  });
+  await serving;
+  tell({ boot: "ready" });
+}
+
+const assignment = decode(readFullySync(lengthOf(readFullySync(4))));
+mark = "\x1e" + assignment.nonce;
+socket = assignment.socket;
+arrange(assignment.env);
+void obey();
+await start(assignment);

@@ -1,0 +1,292 @@
+//! One request in one worker, from the lease to the last byte of the response, and what became of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::body::{Body, Incoming};
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Request, Response, Version};
+
+use super::body::WorkerBody;
+use super::connection::{BodyError, Connection, RequestBody, SendError};
+use super::process::{Exit, Worker};
+use super::{Stream, WorkerKey};
+
+/// Holds the invocation's id. The function sees it and may pass it on; a caller's own is overwritten.
+pub const INVOCATION_HEADER: &str = "x-tresor-invocation";
+/// Marks a response that stands for something thrown; its value is the worker's nonce.
+const THREW_HEADER: &str = "x-tresor-threw";
+/// Longest description of something thrown.
+const THREW_BYTES: usize = 4 * 1024 * 1024;
+/// How long after a broken connection the end of the process may take to be known.
+const OBITUARY: Duration = Duration::from_millis(500);
+
+/// How an invocation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The function answered and the whole response was read.
+    Ok,
+    /// The handler threw, or its response's stream broke.
+    Error,
+    /// The wall clock ran out.
+    Timeout,
+    /// The worker's process ended.
+    Crashed,
+    /// The caller hung up before the end.
+    ClientClosed,
+}
+
+impl Outcome {
+    /// The word for it in the API and the logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Error => "error",
+            Self::Timeout => "timeout",
+            Self::Crashed => "crashed",
+            Self::ClientClosed => "client_closed",
+        }
+    }
+}
+
+/// Why an invocation gave no response, or its body broke off.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvokeError {
+    /// The handler threw.
+    #[error("the function threw: {message}")]
+    Threw {
+        /// The error and its stack, redacted and mapped to the source.
+        message: String,
+    },
+    /// The wall clock ran out.
+    #[error("the function did not finish within {} s", limit.as_secs_f64())]
+    Timeout {
+        /// The limit.
+        limit: Duration,
+    },
+    /// The worker's process ended.
+    #[error("the function's worker ended: {exit}")]
+    Crashed {
+        /// How.
+        exit: Exit,
+    },
+    /// The worker lives but broke the connection: its response's stream failed.
+    #[error("the function broke off its response")]
+    BrokenOff,
+    /// The request's body ended early, mostly because the caller hung up.
+    #[error("the request's body ended early")]
+    RequestBody,
+    /// The request's URL is not absolute, or the invocation id is no header value.
+    #[error("the request is not fit for a worker: {0}")]
+    Request(&'static str),
+}
+
+impl InvokeError {
+    /// The outcome to be recorded for it.
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Threw { .. } | Self::BrokenOff | Self::Request(_) => Outcome::Error,
+            Self::Timeout { .. } => Outcome::Timeout,
+            Self::Crashed { .. } => Outcome::Crashed,
+            Self::RequestBody => Outcome::ClientClosed,
+        }
+    }
+}
+
+/// One of the users of a worker; the worker lives at least until it is dropped.
+struct InUse(Arc<Worker>);
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        self.0.release();
+    }
+}
+
+/// The right to one invocation in a worker that is ready.
+pub struct Lease {
+    /// This lease's caller waited for the worker's boot.
+    pub cold: bool,
+    worker: InUse,
+}
+
+impl Lease {
+    /// `worker` was leased by [`Worker::try_lease`] for this.
+    pub(crate) fn new(worker: Arc<Worker>, cold: bool) -> Self {
+        Self { cold, worker: InUse(worker) }
+    }
+
+    /// The id of the worker.
+    pub fn worker(&self) -> &Arc<str> {
+        &self.worker.0.id
+    }
+
+    /// What [`super::Assignment::label`] said of the worker's values.
+    pub fn label(&self) -> &Arc<str> {
+        &self.worker.0.label
+    }
+
+    /// The key of the worker.
+    pub fn key(&self) -> &Arc<WorkerKey> {
+        &self.worker.0.key
+    }
+
+    /// Invokes the function. `request` has the absolute URL that the function shall see (`https://host/path?query`), a
+    /// `host` header to match, and no hop-by-hop header. `on_end` is called exactly once: when the response's body was
+    /// read to the end, failed, or was dropped, or when there was no response or this future was dropped.
+    ///
+    /// # Errors
+    /// [`InvokeError`]; a status of 500 that the function itself chose is no error.
+    pub async fn send<B>(
+        self,
+        request: Request<B>,
+        invocation: &str,
+        on_end: impl FnOnce(Outcome) + Send + 'static,
+    ) -> Result<Response<WorkerBody>, InvokeError>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BodyError>,
+    {
+        let mut flight = Flight { worker: self.worker, on_end: Some(Box::new(on_end)) };
+        let worker = Arc::clone(&flight.worker.0);
+        let mut clock = Box::pin(tokio::time::sleep(worker.wall_clock));
+        let answer = async {
+            let request = prepare(request, invocation)?;
+            match worker.connections.send(request).await {
+                Ok((response, connection)) if threw(&response, &worker.nonce) => {
+                    Err(thrown(&worker, response, connection, invocation).await)
+                }
+                Ok(answer) => Ok(answer),
+                Err(error) => Err(failed(&worker, error).await),
+            }
+        };
+        let answer = tokio::select! {
+            biased;
+            answer = answer => answer,
+            () = &mut clock => Err(timed_out(&worker)),
+        };
+        let (response, connection) = answer.inspect_err(|error| flight.end(error.outcome()))?;
+        let (mut head, inner) = response.into_parts();
+        strip_hop_by_hop(&mut head.headers);
+        Ok(Response::from_parts(head, WorkerBody::new(inner, clock, connection, flight)))
+    }
+}
+
+/// An invocation under way. Its end is told once; if nobody knows better, the caller hung up.
+pub(super) struct Flight {
+    worker: InUse,
+    on_end: Option<Box<dyn FnOnce(Outcome) + Send>>,
+}
+
+impl Flight {
+    pub(super) fn worker(&self) -> &Arc<Worker> {
+        &self.worker.0
+    }
+
+    pub(super) fn end(&mut self, outcome: Outcome) {
+        if let Some(on_end) = self.on_end.take() {
+            on_end(outcome);
+        }
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.end(Outcome::ClientClosed);
+    }
+}
+
+fn prepare<B>(request: Request<B>, invocation: &str) -> Result<Request<RequestBody>, InvokeError>
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BodyError>,
+{
+    let (mut head, body) = request.into_parts();
+    // Deno shows an absolute request target as the request's URL, and its own socket's path otherwise.
+    if head.uri.scheme().is_none() {
+        return Err(InvokeError::Request("its URL must be absolute"));
+    }
+    let id = HeaderValue::from_str(invocation).map_err(|_| InvokeError::Request("its id must be visible ASCII"))?;
+    head.version = Version::HTTP_11;
+    head.headers.insert(HeaderName::from_static(INVOCATION_HEADER), id);
+    let body = if body.is_end_stream() {
+        Empty::new().map_err(|never| match never {}).boxed_unsync()
+    } else {
+        body.map_err(Into::into).boxed_unsync()
+    };
+    Ok(Request::from_parts(head, body))
+}
+
+fn threw(response: &Response<Incoming>, nonce: &str) -> bool {
+    response.headers().get(THREW_HEADER).is_some_and(|value| value.as_bytes() == nonce.as_bytes())
+}
+
+/// Reads what was thrown and logs it as the invocation's.
+async fn thrown(
+    worker: &Worker,
+    response: Response<Incoming>,
+    connection: Connection,
+    invocation: &str,
+) -> InvokeError {
+    let text = match Limited::new(response.into_body(), THREW_BYTES).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(_) => Bytes::new(),
+    };
+    worker.connections.give_back(connection);
+    let message = worker.sink.clean(&String::from_utf8_lossy(&text));
+    worker.sink.log(Stream::Stderr, Some(invocation.to_owned()), message.clone());
+    InvokeError::Threw { message }
+}
+
+async fn failed(worker: &Worker, error: SendError) -> InvokeError {
+    match error {
+        SendError::Broken(error) if error.is_user() => InvokeError::RequestBody,
+        SendError::Broken(_) => obituary(worker).await,
+        SendError::Connect => {
+            let error = obituary(worker).await;
+            // It lives and does not listen: it will never serve again.
+            worker.kill(Exit::Stopped);
+            error
+        }
+    }
+}
+
+/// What a broken connection means.
+pub(super) async fn obituary(worker: &Worker) -> InvokeError {
+    match tokio::time::timeout(OBITUARY, worker.gone()).await {
+        Ok(exit) => InvokeError::Crashed { exit },
+        Err(_) => InvokeError::BrokenOff,
+    }
+}
+
+pub(super) fn timed_out(worker: &Arc<Worker>) -> InvokeError {
+    worker.overran();
+    InvokeError::Timeout { limit: worker.wall_clock }
+}
+
+fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    let known = [
+        header::CONNECTION,
+        header::PROXY_AUTHENTICATE,
+        header::PROXY_AUTHORIZATION,
+        header::TE,
+        header::TRAILER,
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+        HeaderName::from_static("keep-alive"),
+        HeaderName::from_static("proxy-connection"),
+        HeaderName::from_static(THREW_HEADER),
+    ];
+    for name in named.iter().chain(&known) {
+        headers.remove(name);
+    }
+}

@@ -1,0 +1,3 @@
+Deno.serve({ onError: (error) => new Response(`handled ${(error as Error).message}`, { status: 503 }) }, () => {
+  throw new Error("it");
+});

@@ -1,0 +1,3 @@
+import text from "file:///etc/hostname" with { type: "text" };
+
+export default () => new Response(text);

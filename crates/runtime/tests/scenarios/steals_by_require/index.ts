@@ -1,0 +1,4 @@
+export default () => {
+  const taken = require("/etc/passwd.json");
+  return Response.json(taken);
+};

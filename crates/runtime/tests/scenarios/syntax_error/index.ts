@@ -1,0 +1,4 @@
+const fine: number = 1;
+export default () => {
+  return new Response("a"
+};

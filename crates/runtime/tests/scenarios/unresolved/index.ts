@@ -1,0 +1,3 @@
+const one = 1;
+import two from "./missing.ts";
+export default () => new Response(String(one + two));
