@@ -1,1 +1,24 @@
-//! The only meeting point of store, keys and runtime: services, HTTP, UI.
+//! The only meeting point of store, keys and runtime.
+//!
+//! Shows [`Config`], [`serve`] and the API's [`wire`] types; everything else is private. Inside, `http`, `ui` and `jobs`
+//! call `service`, which calls store, envelope and runtime: handlers hold no policy and no SQL, services know no status codes.
+#![forbid(unsafe_code)]
+
+mod clock;
+mod config;
+mod http;
+mod jobs;
+mod metrics;
+mod serve;
+mod service;
+mod sites;
+mod ui;
+pub mod wire;
+
+pub use config::{Config, Ready};
+pub use serve::{ServeError, serve};
+
+/// The OpenAPI document of this build, as `/openapi.json` serves it.
+pub fn openapi() -> String {
+    http::document().to_pretty_json().unwrap_or_default()
+}

@@ -1,0 +1,294 @@
+//! The gateway: `/functions/v1/{name}` and `/a/{account}/{environment}/functions/v1/{name}`, any method, any path below.
+//!
+//! Functions answer on the same origin as the admin UI, so what they send is kept from being of that origin: their pages get
+//! a sandboxing policy, and the session cookie goes neither to them nor is it theirs to set.
+
+use std::collections::HashMap;
+
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header, request::Parts};
+use axum::response::{IntoResponse, Response};
+use domain::{AccountName, EnvironmentName, FunctionName, limits};
+use http_body_util::Limited;
+use runtime::{InvokeError, WorkerError};
+
+use super::auth;
+use super::problem::{ApiError, ApiResult};
+use crate::service::{Call, CallError, Service, Target};
+use crate::ui::SESSION_COOKIES;
+
+/// The response header with the invocation's id.
+const INVOCATION: HeaderName = HeaderName::from_static("x-tresor-invocation");
+/// The request header that tells a function who calls.
+const ACTOR: HeaderName = HeaderName::from_static("x-tresor-actor");
+
+/// Connection-level headers (RFC 9110 §7.6.1): they end here.
+const HOP_BY_HOP: [HeaderName; 8] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+pub(super) async fn default_account(
+    State(service): State<Service>,
+    Path(path): Path<HashMap<String, String>>,
+    request: Request,
+) -> Response {
+    let target = parse(&path, "default", "production");
+    respond(service, target, request).await
+}
+
+pub(super) async fn named_account(
+    State(service): State<Service>,
+    Path(path): Path<HashMap<String, String>>,
+    request: Request,
+) -> Response {
+    let part = |name: &str| path.get(name).map(String::as_str).unwrap_or_default();
+    let target = parse(&path, part("account"), part("environment"));
+    respond(service, target, request).await
+}
+
+fn parse(path: &HashMap<String, String>, account: &str, environment: &str) -> ApiResult<Target> {
+    let name = path.get("name").map(String::as_str).unwrap_or_default();
+    // A name that breaks the rules is of no function: strangers learn nothing of the rules' order.
+    let parsed = (AccountName::parse(account), EnvironmentName::parse(environment), FunctionName::parse(name));
+    match parsed {
+        (Ok(account), Ok(environment), Ok(function)) => Ok(Target { account, environment, function }),
+        _ => Err(not_found()),
+    }
+}
+
+fn not_found() -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, "not_found", "There is no such function.")
+}
+
+async fn respond(service: Service, target: ApiResult<Target>, request: Request) -> Response {
+    match forward(service, target, request).await {
+        Ok(response) => response,
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn forward(service: Service, target: ApiResult<Target>, request: Request) -> ApiResult<Response> {
+    let target = target?;
+    let (mut head, body) = request.into_parts();
+    if declared_length(&head.headers).is_some_and(|bytes| bytes > limits::FUNCTION_REQUEST_BYTES as u64) {
+        return Err(too_large());
+    }
+    let below = below(head.uri.path(), target.function.as_str());
+    // A public function's `Authorization` is its own business and need not be Tresor's.
+    let token = auth::bearer(&head).ok().flatten().map(str::to_owned);
+    let admitted =
+        service.admit(&target, token.as_deref(), &auth::request_id(&head), head.method.as_str(), &below).await;
+    let call = admitted.map_err(|error| match error {
+        crate::service::Error::NotFound { .. } => not_found(),
+        other => other.into(),
+    })?;
+    rewrite(&service, &mut head, &call, &format!("/{}{below}", target.function))?;
+    let body = Body::new(Limited::new(body, limits::FUNCTION_REQUEST_BYTES));
+    let answer = service.call(&call, Request::from_parts(head, body)).await.map_err(call_error);
+    let mut response = match answer {
+        Ok(response) => {
+            let (mut head, body) = response.into_parts();
+            isolate(&mut head.headers);
+            Response::from_parts(head, Body::new(body))
+        }
+        Err(error) => error.into_response(),
+    };
+    if let Ok(id) = HeaderValue::from_str(call.id()) {
+        response.headers_mut().insert(INVOCATION, id);
+    }
+    Ok(response)
+}
+
+/// The path after the function's name, with its leading slash; empty if there is none.
+fn below(path: &str, function: &str) -> String {
+    let marker = format!("/functions/v1/{function}");
+    path.split_once(&marker).map(|(_, rest)| rest.to_owned()).unwrap_or_default()
+}
+
+/// Makes the request what the function shall see.
+fn rewrite(service: &Service, head: &mut Parts, call: &Call, path: &str) -> ApiResult<()> {
+    strip_hop_by_hop(&mut head.headers);
+    let own: Vec<_> = head.headers.keys().filter(|name| name.as_str().starts_with("x-tresor-")).cloned().collect();
+    for name in own {
+        head.headers.remove(name);
+    }
+    if call.consumed_authorization() {
+        head.headers.remove(header::AUTHORIZATION);
+    }
+    strip_session_cookie(&mut head.headers);
+    if let Ok(actor) = HeaderValue::from_str(&call.actor()) {
+        head.headers.insert(ACTOR, actor);
+    }
+    let bad_host =
+        || ApiError::new(StatusCode::BAD_REQUEST, "host_invalid", "The Host header is missing or is no host name.");
+    let own_url = service.sites().url();
+    let host = match head.headers.get(header::HOST) {
+        Some(host) => host.to_str().map_err(|_| bad_host())?.to_owned(),
+        None => own_url.split_once("://").map_or(own_url, |(_, host)| host).to_owned(),
+    };
+    let scheme = if service.sites().is_https() { "https" } else { "http" };
+    let query = head.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    head.uri = format!("{scheme}://{host}{path}{query}").parse::<Uri>().map_err(|_| bad_host())?;
+    let host = HeaderValue::from_str(&host).map_err(|_| bad_host())?;
+    head.headers.insert(header::HOST, host);
+    Ok(())
+}
+
+fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in named.iter().chain(&HOP_BY_HOP) {
+        headers.remove(name);
+    }
+}
+
+fn strip_session_cookie(headers: &mut HeaderMap) {
+    let kept: Vec<HeaderValue> = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| {
+            let text = value.to_str().ok()?;
+            let ours = |pair: &&str| SESSION_COOKIES.contains(&pair.split('=').next().unwrap_or_default().trim());
+            let kept: Vec<_> = text.split(';').filter(|pair| !ours(pair)).map(str::trim).collect();
+            if kept.is_empty() { None } else { HeaderValue::from_str(&kept.join("; ")).ok() }
+        })
+        .collect();
+    headers.remove(header::COOKIE);
+    for value in kept {
+        headers.append(header::COOKIE, value);
+    }
+}
+
+/// Keeps a function's response from acting with the admin UI's origin.
+fn isolate(headers: &mut HeaderMap) {
+    let sandbox =
+        HeaderValue::from_static("sandbox allow-scripts allow-forms allow-popups allow-modals allow-downloads");
+    headers.append(header::CONTENT_SECURITY_POLICY, sandbox);
+    headers.remove(HeaderName::from_static("service-worker-allowed"));
+    headers.remove(HeaderName::from_static("clear-site-data"));
+    let ours = |value: &HeaderValue| {
+        let name = value.as_bytes().split(|&byte| byte == b'=').next().unwrap_or_default();
+        SESSION_COOKIES.iter().any(|cookie| name.trim_ascii() == cookie.as_bytes())
+    };
+    if headers.get_all(header::SET_COOKIE).iter().any(ours) {
+        let kept: Vec<_> = headers.get_all(header::SET_COOKIE).iter().filter(|value| !ours(value)).cloned().collect();
+        headers.remove(header::SET_COOKIE);
+        for value in kept {
+            headers.append(header::SET_COOKIE, value);
+        }
+    }
+}
+
+fn declared_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn too_large() -> ApiError {
+    let detail = format!("The body is larger than the {} bytes that a function takes.", limits::FUNCTION_REQUEST_BYTES);
+    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+}
+
+/// What a caller may know. Error texts of a function can hold anything, so they stay in its log.
+fn call_error(error: CallError) -> ApiError {
+    const LOG: &str = "Its log tells more, under the id in x-tresor-invocation.";
+    let problem = |status, code, detail: &str| ApiError::new(status, code, format!("{detail} {LOG}"));
+    match error {
+        CallError::Service(error) => error.into(),
+        CallError::Worker(WorkerError::BootFailed { .. }) => {
+            problem(StatusCode::BAD_GATEWAY, "function_boot_error", "The function failed while it was loaded.")
+        }
+        CallError::Worker(WorkerError::NoHandler) => problem(
+            StatusCode::BAD_GATEWAY,
+            "function_no_handler",
+            "The function has no handler: it must call Deno.serve or have a default export.",
+        ),
+        CallError::Worker(WorkerError::BootTimeout { .. }) => {
+            problem(StatusCode::GATEWAY_TIMEOUT, "function_boot_timeout", "The function took too long to load.")
+        }
+        CallError::Worker(WorkerError::TooManyWorkers { .. }) => {
+            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "no_worker", "All workers are in use: try again shortly.")
+        }
+        CallError::Worker(WorkerError::ShuttingDown) => ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "shutting_down",
+            "The server is stopping: try again shortly.",
+        ),
+        CallError::Worker(WorkerError::Load(error)) => error.into(),
+        CallError::Worker(other) => {
+            tracing::error!(error = %other, "a worker could not be started");
+            ApiError::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "worker_failed",
+                "A worker could not be started. The server's log tells more.",
+            )
+        }
+        CallError::Invoke(InvokeError::Threw { .. }) => {
+            problem(StatusCode::BAD_GATEWAY, "function_threw", "The function threw an error.")
+        }
+        CallError::Invoke(InvokeError::Timeout { .. }) => {
+            problem(StatusCode::GATEWAY_TIMEOUT, "function_timeout", "The function did not finish in its time.")
+        }
+        CallError::Invoke(InvokeError::Crashed { .. }) => {
+            problem(StatusCode::BAD_GATEWAY, "function_crashed", "The function's worker ended.")
+        }
+        CallError::Invoke(InvokeError::RequestBody) => ApiError::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body_too_large",
+            "The body ended early, or is larger than a function takes.",
+        ),
+        CallError::Invoke(_) => {
+            problem(StatusCode::BAD_GATEWAY, "function_failed", "The function gave no whole response.")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderMap, HeaderValue, header};
+
+    use super::{below, isolate, strip_hop_by_hop, strip_session_cookie};
+
+    #[test]
+    fn paths_below_the_name() {
+        assert_eq!(below("/functions/v1/hello", "hello"), "");
+        assert_eq!(below("/functions/v1/hello/", "hello"), "/");
+        assert_eq!(below("/a/x/y/functions/v1/hello/a%2Fb", "hello"), "/a%2Fb");
+    }
+
+    #[test]
+    fn connection_headers_end_here() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close, X-Private"));
+        headers.insert("x-private", HeaderValue::from_static("1"));
+        headers.insert(header::UPGRADE, HeaderValue::from_static("h2c"));
+        headers.insert("x-kept", HeaderValue::from_static("1"));
+        strip_hop_by_hop(&mut headers);
+        assert_eq!(headers.keys().map(|name| name.as_str()).collect::<Vec<_>>(), ["x-kept"]);
+    }
+
+    #[test]
+    fn functions_neither_see_nor_set_the_session() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::COOKIE, HeaderValue::from_static("a=1; tresor_session=trc_x; b=2"));
+        strip_session_cookie(&mut headers);
+        assert_eq!(headers.get(header::COOKIE), Some(&HeaderValue::from_static("a=1; b=2")));
+        let mut headers = HeaderMap::new();
+        headers.append(header::SET_COOKIE, HeaderValue::from_static("tresor_session=evil"));
+        headers.append(header::SET_COOKIE, HeaderValue::from_static("own=1"));
+        isolate(&mut headers);
+        assert_eq!(headers.get_all(header::SET_COOKIE).iter().collect::<Vec<_>>(), ["own=1"]);
+    }
+}

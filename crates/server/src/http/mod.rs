@@ -1,0 +1,127 @@
+//! HTTP: routes, authentication, problem documents. Handlers are thin: they hold no policy and no SQL.
+
+mod access;
+mod audit;
+pub(crate) mod auth;
+pub(crate) mod body;
+mod extract;
+mod functions;
+mod gateway;
+mod guard;
+mod health;
+mod openapi;
+mod page;
+pub(crate) mod problem;
+pub(crate) mod request_id;
+mod secrets;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use domain::limits;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::metrics::RequestLabels;
+use crate::service::Service;
+use crate::ui;
+use problem::ApiError;
+
+/// Every route of the server.
+pub(crate) fn router(service: Service) -> Router {
+    let (api, document) = api().split_for_parts();
+    let api = api.method_not_allowed_fallback(method_not_allowed);
+    let document = openapi::finish(document);
+    let control = Router::new()
+        .merge(api)
+        .merge(ui::router())
+        .route("/openapi.json", get(move || openapi::serve(document.clone())))
+        .route("/metrics", get(health::metrics))
+        .fallback(not_found)
+        .layer(from_fn_with_state(service.clone(), guard::same_site))
+        .layer(from_fn(guard::security_headers))
+        .layer(from_fn_with_state(service.clone(), count));
+    Router::new()
+        .route("/functions/v1/{name}", any(gateway::default_account))
+        .route("/functions/v1/{name}/", any(gateway::default_account))
+        .route("/functions/v1/{name}/{*rest}", any(gateway::default_account))
+        .route("/a/{account}/{environment}/functions/v1/{name}", any(gateway::named_account))
+        .route("/a/{account}/{environment}/functions/v1/{name}/", any(gateway::named_account))
+        .route("/a/{account}/{environment}/functions/v1/{name}/{*rest}", any(gateway::named_account))
+        // Load balancers ask by address, so these stand before the Host check; they tell nothing.
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .merge(control)
+        .layer(CatchPanicLayer::custom(|_| {
+            ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something failed on the server.")
+                .into_response()
+        }))
+        .layer(from_fn(request_id::assign))
+        .with_state(service)
+}
+
+/// The routes that the OpenAPI document describes.
+fn api() -> OpenApiRouter<Service> {
+    let deploy = OpenApiRouter::new()
+        .routes(routes!(functions::deploy, functions::get, functions::delete))
+        // JSON escapes can double a source.
+        .layer(DefaultBodyLimit::max(2 * limits::BUNDLE_BYTES));
+    OpenApiRouter::new()
+        .routes(routes!(secrets::put, secrets::get, secrets::delete))
+        .routes(routes!(secrets::list))
+        .routes(routes!(secrets::versions))
+        .routes(routes!(secrets::activate))
+        .routes(routes!(functions::list))
+        .routes(routes!(functions::rollback))
+        .routes(routes!(functions::invocations))
+        .routes(routes!(functions::invocation_logs))
+        .routes(routes!(functions::logs))
+        .routes(routes!(access::create_token, access::list_tokens))
+        .routes(routes!(access::revoke_token))
+        .routes(routes!(access::list_environments))
+        .routes(routes!(access::put_environment))
+        .routes(routes!(access::create_login_link))
+        .routes(routes!(access::create_account, access::list_accounts))
+        .routes(routes!(audit::list))
+        .routes(routes!(audit::checkpoint))
+        .routes(routes!(audit::proof))
+        .routes(routes!(audit::export))
+        .layer(DefaultBodyLimit::max(limits::API_REQUEST_BYTES))
+        .merge(deploy)
+}
+
+/// The OpenAPI document, for the test that diffs it.
+pub(crate) fn document() -> utoipa::openapi::OpenApi {
+    openapi::finish(api().into_openapi())
+}
+
+async fn not_found() -> ApiError {
+    ApiError::new(
+        StatusCode::NOT_FOUND,
+        "no_route",
+        "There is nothing at this path. The API is described at /openapi.json.",
+    )
+}
+
+async fn method_not_allowed() -> ApiError {
+    ApiError::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        "This path does not take this method. The API is described at /openapi.json.",
+    )
+}
+
+async fn count(State(service): State<Service>, request: Request, next: Next) -> Response {
+    // The route, not the path: in a path that was put together wrongly anything can stand, a value too.
+    let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
+    let method = request.method().clone();
+    let response = next.run(request).await;
+    let status = response.status().as_u16();
+    service.metrics.requests.get_or_create(&RequestLabels { status }).inc();
+    tracing::info!(request_id = request_id::current(), %method, route, status, "request");
+    response
+}

@@ -1,0 +1,147 @@
+//! Errors as RFC 9457 problem documents: the one place where a failed use case gets a status and a stable code.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use domain::Invalid;
+use runtime::BundleError;
+
+use crate::service::Error;
+use crate::wire::{FieldProblem, Problem};
+
+/// An error on its way to the caller. `http::request_id` fills in the request id.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    errors: Vec<FieldProblem>,
+}
+
+pub(crate) type ApiResult<T> = Result<T, ApiError>;
+
+impl ApiError {
+    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), errors: Vec::new() }
+    }
+
+    /// For pages, which show the same words.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What happened and what to do.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The fields that broke a rule.
+    pub(crate) fn fields(&self) -> &[FieldProblem] {
+        &self.errors
+    }
+
+    pub(crate) fn code(&self) -> &'static str {
+        self.code
+    }
+}
+
+impl From<Invalid> for ApiError {
+    fn from(invalid: Invalid) -> Self {
+        Error::from(invalid).into()
+    }
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        let detail = error.to_string();
+        match error {
+            Error::Invalid(fields) => invalid(fields),
+            Error::Bundle(error) => bundle(&error),
+            Error::Denied(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", format!("{detail}.")),
+            Error::NotFound { .. } => Self::new(StatusCode::NOT_FOUND, "not_found", format!("{detail}.")),
+            Error::Exists { .. } => Self::new(StatusCode::CONFLICT, "exists", format!("{detail}.")),
+            Error::Precondition => Self::new(StatusCode::PRECONDITION_FAILED, "version_mismatch", detail),
+            Error::IdempotencyReuse => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail),
+            Error::Limit { code, .. } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail),
+            Error::Unauthenticated(_) => Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail),
+            Error::NoRuntime(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "runtime_unavailable", detail),
+            Error::Store(_) | Error::Decrypt(_) | Error::Broken(_) => {
+                // Logged once, here at the edge, with its whole chain; the caller gets the request id to find it by.
+                tracing::error!(error = chain(&error), "request failed");
+                Self::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "internal",
+                    "Something failed on the server. Its log tells more, under this request id.",
+                )
+            }
+        }
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+fn invalid(fields: Vec<Invalid>) -> ApiError {
+    let detail = fields.first().map(|first| format!("{}: {}.", first.field, first.detail)).unwrap_or_default();
+    let code = if let [only] = fields.as_slice() { only.code } else { "invalid" };
+    let errors = fields
+        .into_iter()
+        .map(|field| FieldProblem {
+            field: field.field,
+            code: field.code.to_owned(),
+            detail: field.detail,
+            line: None,
+            column: None,
+        })
+        .collect();
+    ApiError { status: StatusCode::UNPROCESSABLE_ENTITY, code, detail, errors }
+}
+
+fn bundle(error: &BundleError) -> ApiError {
+    let (code, place) = match error {
+        BundleError::Syntax { file, line, column, .. } => ("source_syntax", Some((file, *line, *column))),
+        BundleError::Import { file, line, column, .. } => ("source_import", Some((file, *line, *column))),
+        BundleError::TooLarge { .. } => ("bundle_too_large", None),
+        BundleError::Timeout { .. } => ("bundle_timeout", None),
+        _ => ("source_invalid", None),
+    };
+    let detail = error.to_string();
+    let errors = place
+        .map(|(file, line, column)| FieldProblem {
+            field: file.clone(),
+            code: code.to_owned(),
+            detail: detail.clone(),
+            line: Some(line),
+            column: Some(column),
+        })
+        .into_iter()
+        .collect();
+    ApiError { status: StatusCode::UNPROCESSABLE_ENTITY, code, detail, errors }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let problem = Problem {
+            kind: format!("urn:tresor:problem:{}", self.code),
+            title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: self.status.as_u16(),
+            code: self.code.to_owned(),
+            detail: self.detail,
+            request_id: super::request_id::current(),
+            errors: self.errors,
+        };
+        let mut response = (self.status, Json(problem)).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}

@@ -1,0 +1,153 @@
+//! `/api/v1/secrets`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::body::JsonBody;
+use super::extract::{Path, Query};
+use super::page::PageQuery;
+use super::problem::{ApiError, ApiResult};
+use crate::service::{Caller, PutInput, Service};
+use crate::wire::{ActivateSecret, Page, Problem, PutSecret, Secret, SecretVersion};
+
+/// Which environment is meant.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct EnvironmentQuery {
+    /// `production` if left out; in a list, all.
+    pub(crate) environment: Option<String>,
+}
+
+/// Store a secret, or a new version of it.
+///
+/// When this returns, no invocation that starts later sees the old value.
+#[utoipa::path(put, path = "/api/v1/secrets/{name}", tag = "secrets", operation_id = "put_secret",
+    params(("name" = String, Path), ("If-Match" = Option<String>, Header, description = "ETag that the current version must have"),
+        ("If-None-Match" = Option<String>, Header, description = "`*`: the secret must not exist yet"),
+        ("Idempotency-Key" = Option<String>, Header, description = "A repeat with the same key changes nothing")),
+    request_body = PutSecret,
+    responses((status = 200, description = "A new version", body = Secret), (status = 201, description = "A new secret", body = Secret),
+        (status = "default", description = "Nothing changed", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn put(
+    State(service): State<Service>,
+    caller: Caller,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    JsonBody(body, _raw): JsonBody<PutSecret>,
+) -> ApiResult<Response> {
+    let input = PutInput {
+        value: body.value.take(),
+        environment: body.environment,
+        delivery: body.delivery,
+        hosts: body.hosts,
+        note: body.note,
+        rotate_after_days: body.rotate_after_days,
+        if_match: text(&headers, &header::IF_MATCH)?,
+        if_none_match: if_none_match(&headers)?,
+        idempotency_key: text(&headers, &HeaderName::from_static("idempotency-key"))?,
+    };
+    let put = service.put_secret(&caller, &name, input).await?;
+    let status = if put.created { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, etag(&put.etag), Json(put.secret)).into_response())
+}
+
+fn etag(tag: &str) -> HeaderMap {
+    let value = HeaderValue::from_str(tag).ok();
+    value.map(|value| (header::ETAG, value)).into_iter().collect()
+}
+
+fn text(headers: &HeaderMap, name: &HeaderName) -> ApiResult<Option<String>> {
+    let invalid = || {
+        ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "header_invalid",
+            format!("The header {name} must be printable ASCII, once."),
+        )
+    };
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value.to_str().map(|text| Some(text.to_owned())).map_err(|_| invalid()),
+        _ => Err(invalid()),
+    }
+}
+
+fn if_none_match(headers: &HeaderMap) -> ApiResult<bool> {
+    match text(headers, &header::IF_NONE_MATCH)?.as_deref() {
+        None => Ok(false),
+        Some("*") => Ok(true),
+        Some(_) => Err(ApiError::new(StatusCode::BAD_REQUEST, "header_invalid", "If-None-Match takes only `*` here.")),
+    }
+}
+
+/// List secrets: masks and metadata, never a value.
+#[utoipa::path(get, path = "/api/v1/secrets", tag = "secrets", operation_id = "list_secrets", params(EnvironmentQuery, PageQuery),
+    responses((status = 200, description = "By environment and name", body = Page<Secret>),
+        (status = "default", description = "Refused", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn list(
+    State(service): State<Service>,
+    caller: Caller,
+    Query(environment): Query<EnvironmentQuery>,
+    Query(page): Query<PageQuery>,
+) -> ApiResult<Json<Page<Secret>>> {
+    let rows = page.rows()?;
+    Ok(Json(service.list_secrets(&caller, environment.environment.as_deref(), page.cursor.as_deref(), rows).await?))
+}
+
+/// Get one secret: mask and metadata, never the value.
+#[utoipa::path(get, path = "/api/v1/secrets/{name}", tag = "secrets", operation_id = "get_secret", params(("name" = String, Path), EnvironmentQuery),
+    responses((status = 200, description = "The secret", body = Secret),
+        (status = "default", description = "Refused", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn get(
+    State(service): State<Service>,
+    caller: Caller,
+    Path(name): Path<String>,
+    Query(query): Query<EnvironmentQuery>,
+) -> ApiResult<Response> {
+    let (secret, tag) = service.get_secret(&caller, &name, query.environment.as_deref()).await?;
+    Ok((etag(&tag), Json(secret)).into_response())
+}
+
+/// List a secret's versions, newest first.
+#[utoipa::path(get, path = "/api/v1/secrets/{name}/versions", tag = "secrets", operation_id = "list_secret_versions", params(("name" = String, Path), EnvironmentQuery),
+    responses((status = 200, description = "Versions", body = Page<SecretVersion>),
+        (status = "default", description = "Refused", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn versions(
+    State(service): State<Service>,
+    caller: Caller,
+    Path(name): Path<String>,
+    Query(query): Query<EnvironmentQuery>,
+) -> ApiResult<Json<Page<SecretVersion>>> {
+    Ok(Json(service.secret_versions(&caller, &name, query.environment.as_deref()).await?))
+}
+
+/// Make an older version current again.
+#[utoipa::path(post, path = "/api/v1/secrets/{name}/activate", tag = "secrets", operation_id = "activate_secret", params(("name" = String, Path)), request_body = ActivateSecret,
+    responses((status = 200, description = "The secret", body = Secret),
+        (status = "default", description = "Nothing changed", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn activate(
+    State(service): State<Service>,
+    caller: Caller,
+    Path(name): Path<String>,
+    JsonBody(body, _): JsonBody<ActivateSecret>,
+) -> ApiResult<Json<Secret>> {
+    Ok(Json(service.activate_secret(&caller, &name, body.version, body.environment.as_deref()).await?))
+}
+
+/// Delete a secret with all its versions.
+#[utoipa::path(delete, path = "/api/v1/secrets/{name}", tag = "secrets", operation_id = "delete_secret", params(("name" = String, Path), EnvironmentQuery),
+    responses((status = 204, description = "Deleted"),
+        (status = "default", description = "Nothing changed", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn delete(
+    State(service): State<Service>,
+    caller: Caller,
+    Path(name): Path<String>,
+    Query(query): Query<EnvironmentQuery>,
+) -> ApiResult<StatusCode> {
+    service.delete_secret(&caller, &name, query.environment.as_deref()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,72 @@
+//! What has to happen now and then: sign each account's audit log, delete what is past its time.
+
+use std::time::Duration;
+
+use domain::{AccountId, limits};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock;
+use crate::service::{Error, Service};
+
+const EVERY: Duration = Duration::from_secs(60);
+/// How long invocations and logs are kept.
+const KEEP_INVOCATIONS_MILLIS: i64 = 30 * 24 * 60 * 60 * 1000;
+/// How many invocations of one function are kept.
+const KEEP_INVOCATIONS: u32 = 100_000;
+/// How long an `Idempotency-Key` is remembered.
+const KEEP_IDEMPOTENCY_MILLIS: i64 = 24 * 60 * 60 * 1000;
+
+/// Runs until `stop`.
+pub(crate) async fn housekeeping(service: Service, stop: CancellationToken) {
+    let mut tick = interval(EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = tick.tick() => {}
+        }
+        if let Err(error) = once(&service).await {
+            tracing::error!(error = %error, "housekeeping failed");
+        }
+    }
+}
+
+async fn once(service: &Service) -> Result<(), Error> {
+    let now = clock::now();
+    service
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                tx.prune_sessions(now).await?;
+                tx.prune_idempotency(now.plus_millis(-KEEP_IDEMPOTENCY_MILLIS)).await?;
+                Ok::<_, Error>(())
+            })
+        })
+        .await?;
+    let mut after = None;
+    loop {
+        let accounts = service.store.accounts(after.as_ref(), 500).await?;
+        let Some(last) = accounts.last() else { return Ok(()) };
+        after = Some(last.name.clone());
+        for account in &accounts {
+            service.sign_head(&account.id).await?;
+            prune(service, account.id.clone()).await?;
+        }
+    }
+}
+
+async fn prune(service: &Service, account: AccountId) -> Result<(), Error> {
+    let oldest = clock::now().plus_millis(-KEEP_INVOCATIONS_MILLIS);
+    service
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                for function in tx.functions(&account, None, limits::FUNCTIONS_PER_ACCOUNT as u32).await? {
+                    tx.prune_invocations(&account, &function.id, oldest, KEEP_INVOCATIONS).await?;
+                }
+                Ok::<_, Error>(())
+            })
+        })
+        .await
+}

@@ -1,0 +1,7 @@
+//! Work in the background: recording invocations, signing checkpoints, deleting what is old.
+
+mod housekeeping;
+mod recorder;
+
+pub(crate) use housekeeping::housekeeping;
+pub(crate) use recorder::{Recorder, recorder};

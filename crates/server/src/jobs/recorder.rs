@@ -1,0 +1,132 @@
+//! Writes invocations and log lines in batches, away from the requests that made them.
+//!
+//! Bounded: when the database lags behind, records are dropped and counted rather than requests slowed or memory filled.
+
+use domain::{AccountId, FunctionName};
+use runtime::{LogLine, Stream};
+use store::{InvocationRow, LogRow, Store};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::clock;
+use crate::service::Error;
+
+const QUEUE: usize = 16_384;
+const BATCH: usize = 1_000;
+
+enum Record {
+    Invocation(Box<InvocationRow>),
+    Log(Box<LogLine>),
+    /// Answered when all that was sent before is stored.
+    Flush(oneshot::Sender<()>),
+}
+
+/// Where records go. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Recorder {
+    queue: mpsc::Sender<Record>,
+}
+
+/// The receiving half, to be run.
+pub(crate) struct RecorderTask {
+    queue: mpsc::Receiver<Record>,
+}
+
+/// Both halves.
+pub(crate) fn recorder() -> (Recorder, RecorderTask) {
+    let (sender, receiver) = mpsc::channel(QUEUE);
+    (Recorder { queue: sender }, RecorderTask { queue: receiver })
+}
+
+impl Recorder {
+    /// Takes an invocation; `false` if it had to be dropped.
+    pub(crate) fn invocation(&self, row: InvocationRow) -> bool {
+        self.queue.try_send(Record::Invocation(Box::new(row))).is_ok()
+    }
+
+    /// Takes a log line; `false` if it had to be dropped.
+    pub(crate) fn log(&self, line: LogLine) -> bool {
+        self.queue.try_send(Record::Log(Box::new(line))).is_ok()
+    }
+
+    /// Returns when everything taken before is stored, so that a reader sees what it just caused.
+    pub(crate) async fn flush(&self) {
+        let (done, wait) = oneshot::channel();
+        if self.queue.send(Record::Flush(done)).await.is_ok() {
+            let _ = wait.await;
+        }
+    }
+}
+
+impl RecorderTask {
+    /// Runs until every [`Recorder`] is gone and what they sent is stored.
+    pub(crate) async fn run(mut self, store: Store) {
+        let mut batch = Vec::with_capacity(BATCH);
+        while self.queue.recv_many(&mut batch, BATCH).await > 0 {
+            let mut waiting = Vec::new();
+            let (mut invocations, mut logs) = (Vec::new(), Vec::new());
+            for record in batch.drain(..) {
+                match record {
+                    Record::Invocation(row) => invocations.push(*row),
+                    Record::Log(line) => logs.push(*line),
+                    Record::Flush(done) => waiting.push(done),
+                }
+            }
+            if let Err(error) = write(&store, invocations, logs).await {
+                tracing::error!(error = %error, "invocations were not recorded");
+            }
+            for done in waiting {
+                let _ = done.send(());
+            }
+        }
+    }
+}
+
+async fn write(store: &Store, invocations: Vec<InvocationRow>, logs: Vec<LogLine>) -> Result<(), Error> {
+    if invocations.is_empty() && logs.is_empty() {
+        return Ok(());
+    }
+    store
+        .write(move |tx| {
+            Box::pin(async move {
+                tx.insert_invocations(&invocations).await?;
+                let mut rows = Vec::with_capacity(logs.len());
+                // Lines come in the order in which they were printed; time in front keeps it across restarts.
+                let mut seq = clock::now().as_millis().unsigned_abs() << 16;
+                let mut known: Option<((AccountId, FunctionName), Option<String>)> = None;
+                for line in logs {
+                    let function = (line.key.account.clone(), line.key.function.clone());
+                    if known.as_ref().is_none_or(|(name, _)| *name != function) {
+                        let id = tx.function(&function.0, &function.1).await?.map(|row| row.id);
+                        known = Some((function, id));
+                    }
+                    // A function that was deleted meanwhile keeps no logs.
+                    if let Some((_, Some(id))) = &known {
+                        rows.push(log_row(line, id, seq));
+                        seq += 1;
+                    }
+                }
+                tx.insert_logs(&rows).await?;
+                Ok::<_, Error>(())
+            })
+        })
+        .await
+}
+
+fn stream(stream: Stream) -> &'static str {
+    match stream {
+        Stream::Stdout => "stdout",
+        Stream::Stderr => "stderr",
+    }
+}
+
+fn log_row(line: LogLine, function_id: &str, seq: u64) -> LogRow {
+    LogRow {
+        account: line.key.account.clone(),
+        function_id: function_id.to_owned(),
+        invocation: line.invocation,
+        seq,
+        time: clock::from_system(line.time),
+        stream: stream(line.stream).to_owned(),
+        text: line.text,
+    }
+}

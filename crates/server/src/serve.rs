@@ -1,0 +1,257 @@
+//! From settings to a running server, and down again.
+
+use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use envelope::{KeyFileError, RootKey};
+use runtime::{Bundler, Deno, LogLine, Runtime, RuntimeConfig};
+use store::{Location, Store};
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, Ready};
+use crate::http;
+use crate::jobs::{self, Recorder};
+use crate::metrics::Metrics;
+use crate::service::{self, Caller, Functions, Keyring, Parts, Service};
+use crate::sites::Sites;
+
+/// Why the server did not start, or did not stop well.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// The data folder cannot be made or is open to others.
+    #[error("the data folder {path} cannot be used: {source}")]
+    Data {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The address is taken or not ours.
+    #[error("cannot listen on {address}: {source}; is another server running? Choose another address with --listen")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The root-key file is missing, open to others, or no key.
+    #[error(transparent)]
+    RootKey(#[from] KeyFileError),
+    /// The database is there but its root key is not: making a new one would lock every secret away for ever.
+    #[error(
+        "the database holds secrets but the root-key file {0} is missing: put the backup of that file there; without it nothing can be decrypted"
+    )]
+    RootKeyLost(PathBuf),
+    /// The database was encrypted under another root key.
+    #[error("the root-key file {0} does not fit this database: put back the file that belongs to it")]
+    RootKeyOther(PathBuf),
+    /// The database cannot be opened.
+    #[error("the database cannot be opened")]
+    Store(#[from] store::StoreError),
+    /// Setting up failed.
+    #[error("the first start failed: {0}")]
+    Setup(String),
+    /// The server stopped working.
+    #[error("the server failed")]
+    Io(#[from] std::io::Error),
+}
+
+/// Starts a server, calls `on_ready`, and runs it until SIGTERM or SIGINT. Running requests are finished first.
+///
+/// # Errors
+/// Why it did not start.
+pub async fn serve(config: Config, on_ready: impl FnOnce(&Ready)) -> Result<(), ServeError> {
+    let started = start(config).await?;
+    on_ready(&started.ready);
+    stop_signal().await;
+    tracing::info!("stopping: finishing running requests");
+    started.stop().await
+}
+
+/// A running server.
+pub(crate) struct Started {
+    pub(crate) ready: Ready,
+    service: Service,
+    stop: CancellationToken,
+    server: tokio::task::JoinHandle<std::io::Result<()>>,
+    recorder: tokio::task::JoinHandle<()>,
+    housekeeping: tokio::task::JoinHandle<()>,
+    logs: tokio::task::JoinHandle<()>,
+}
+
+/// Most workers at once; each holds some 60 MiB.
+const MAX_WORKERS: usize = 64;
+/// A worker that nobody called for this long is ended.
+const IDLE: Duration = Duration::from_secs(300);
+/// Longest wait for running requests when stopping.
+const GRACE: Duration = Duration::from_secs(10);
+
+async fn start(config: Config) -> Result<Started, ServeError> {
+    private_dir(&config.data)?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|source| ServeError::Listen { address: config.listen, source })?;
+    let address = listener.local_addr()?;
+    let sites = Sites::new(address, config.public_url.as_deref());
+    let location = match &config.database_url {
+        Some(url) => Location::Postgres(url.clone()),
+        None => Location::Sqlite(config.data.join("tresor.db")),
+    };
+    let store = Store::open(&location).await?;
+    let root = root_key(&config.data.join("root.key"), &store).await?;
+    let setup = |error: service::Error| ServeError::Setup(error.to_string());
+    let server = service::open_keys(&store, &root).await.map_err(|error| match error {
+        service::Error::Decrypt(_) => ServeError::RootKeyOther(config.data.join("root.key")),
+        other => setup(other),
+    })?;
+    let first = service::first_start(&store, &root).await.map_err(setup)?;
+    let admin_token_file = config.data.join("admin-token");
+    if let Some(first) = &first {
+        let text = format!("{}\n", first.admin_token);
+        service::write_private(&admin_token_file, &text)
+            .map_err(|source| ServeError::Data { path: admin_token_file.clone(), source })?;
+    }
+
+    let (recorder, recorder_task) = jobs::recorder();
+    let (log_sender, log_receiver) = mpsc::channel(4_096);
+    let functions = functions(&config, address, log_sender).await;
+    let deno = functions.as_ref().map(|(_, version)| version.clone()).map_err(Clone::clone);
+    let functions = functions.map(|(functions, _)| functions);
+    let keyring = Keyring::new(root);
+    tracing::info!(root_key = keyring.root_id(), server = server.id, "keys are open");
+    let service = Service::new(Parts {
+        store: store.clone(),
+        keyring,
+        server,
+        functions,
+        sites,
+        metrics: Metrics::new(),
+        recorder: recorder.clone(),
+    });
+
+    let login_link = match first {
+        Some(first) => Some(first_login_link(&service, &first.admin_token).await.map_err(setup)?),
+        None => None,
+    };
+    let stop = CancellationToken::new();
+    let until = stop.clone();
+    let router = http::router(service.clone());
+    let ready = Ready {
+        url: service.sites().url().to_owned(),
+        login_link,
+        admin_token_file,
+        database: if config.database_url.is_some() { "postgres" } else { "sqlite" },
+        deno,
+    };
+    Ok(Started {
+        ready,
+        stop: stop.clone(),
+        server: tokio::spawn(
+            axum::serve(listener, router).with_graceful_shutdown(async move { until.cancelled().await }).into_future(),
+        ),
+        recorder: tokio::spawn(recorder_task.run(store)),
+        housekeeping: tokio::spawn(jobs::housekeeping(service.clone(), stop)),
+        logs: tokio::spawn(forward_logs(log_receiver, recorder, service.clone())),
+        service,
+    })
+}
+
+impl Started {
+    /// Finishes running requests, ends the workers, writes what was recorded, closes the database.
+    async fn stop(self) -> Result<(), ServeError> {
+        self.stop.cancel();
+        let served = tokio::time::timeout(GRACE, self.server).await;
+        if let Ok(functions) = &self.service.functions {
+            functions.runtime.shutdown(GRACE).await;
+        }
+        self.logs.abort();
+        self.service.recorder.flush().await;
+        self.recorder.abort();
+        let _ = self.housekeeping.await;
+        self.service.store.close().await;
+        match served {
+            Ok(Ok(result)) => Ok(result?),
+            // Connections that outlast the grace are cut with the process.
+            Ok(Err(_)) | Err(_) => Ok(()),
+        }
+    }
+}
+
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::error!("cannot listen for signals: stop the server with SIGKILL");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+fn private_dir(path: &Path) -> Result<(), ServeError> {
+    let failed = |source| ServeError::Data { path: path.to_owned(), source };
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
+    // It may have been there already, and be open to others.
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)).map_err(failed)
+}
+
+async fn root_key(path: &Path, store: &Store) -> Result<RootKey, ServeError> {
+    match RootKey::load(path) {
+        Err(KeyFileError::Missing { .. }) => {
+            let in_use = store.account_by_name(&domain::AccountName::default_account()).await?.is_some();
+            if in_use { Err(ServeError::RootKeyLost(path.to_owned())) } else { Ok(RootKey::create(path)?) }
+        }
+        loaded => Ok(loaded?),
+    }
+}
+
+async fn functions(
+    config: &Config,
+    listener: SocketAddr,
+    logs: mpsc::Sender<LogLine>,
+) -> Result<(Functions, String), String> {
+    let deno = Deno::find(config.deno.as_deref()).await.map_err(|error| error.to_string())?;
+    let version = deno.version().to_owned();
+    let bundler = Bundler::new(deno.clone(), config.data.join("deno-cache")).map_err(|error| error.to_string())?;
+    let settings = RuntimeConfig {
+        deno,
+        dir: workers_dir(&config.data),
+        max_workers: MAX_WORKERS,
+        idle: IDLE,
+        // A function must not reach the control plane it runs under.
+        deny_net: vec![listener.to_string()],
+    };
+    let runtime = Runtime::start(settings, logs).map_err(|error| error.to_string())?;
+    Ok((Functions { bundler, runtime }, version))
+}
+
+/// In the data folder, or, where that makes a socket's path too long for the system, in the folder for temporary files.
+fn workers_dir(data: &Path) -> PathBuf {
+    let beside = data.join("workers");
+    if beside.as_os_str().len() <= 90 {
+        return beside;
+    }
+    let name = domain::token::hash(&data.to_string_lossy());
+    std::env::temp_dir().join(format!("tresor-{}", name.get(..16).unwrap_or_default()))
+}
+
+async fn first_login_link(service: &Service, admin_token: &str) -> Result<String, service::Error> {
+    let actor = service.authenticate(admin_token).await?;
+    let caller = Caller { actor, request_id: domain::RequestId::new("setup") };
+    Ok(service.create_login_link(&caller).await?.url)
+}
+
+async fn forward_logs(mut lines: mpsc::Receiver<LogLine>, recorder: Recorder, service: Service) {
+    while let Some(line) = lines.recv().await {
+        if !recorder.log(line) {
+            service.metrics.unrecorded.inc();
+        }
+    }
+}

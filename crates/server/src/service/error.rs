@@ -1,0 +1,72 @@
+//! Why a use case failed. Knows no HTTP: `http::problem` gives each its status.
+
+use domain::{Denied, Invalid};
+use thiserror::Error;
+
+/// A failed use case.
+#[derive(Debug, Error)]
+pub(crate) enum Error {
+    /// The input broke rules; nothing changed.
+    #[error("{} field(s) broke a rule", .0.len())]
+    Invalid(Vec<Invalid>),
+    /// A function's source could not be bundled; nothing changed.
+    #[error(transparent)]
+    Bundle(#[from] runtime::BundleError),
+    /// Policy refused; the refusal is in the audit log.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// There is no such thing in the actor's account.
+    #[error("there is no {kind} of this name in this account")]
+    NotFound {
+        /// `secret`, `function`, …
+        kind: &'static str,
+    },
+    /// It is there already.
+    #[error("there is already {kind} of this name")]
+    Exists {
+        /// `an account`, …
+        kind: &'static str,
+    },
+    /// `If-Match` or `If-None-Match` did not hold.
+    #[error("the secret is not at the version you named: someone changed it; get it again and repeat")]
+    Precondition,
+    /// The same `Idempotency-Key` came with another request.
+    #[error("this Idempotency-Key was used for another request: use a new key")]
+    IdempotencyReuse,
+    /// A limit of the account is reached.
+    #[error("{detail}")]
+    Limit {
+        /// Stable rule.
+        code: &'static str,
+        /// What the limit is.
+        detail: String,
+    },
+    /// No credentials, or credentials that do not work.
+    #[error("{0}")]
+    Unauthenticated(&'static str),
+    /// Functions cannot run here; the text says why and what to do.
+    #[error("{0}")]
+    NoRuntime(String),
+    /// The store failed.
+    #[error("the database failed")]
+    Store(#[from] store::StoreError),
+    /// A stored ciphertext or key does not open with this root key: the wrong key file, or a changed database.
+    #[error("stored data does not decrypt")]
+    Decrypt(#[from] envelope::DecryptError),
+    /// Something that this code promises did not hold.
+    #[error("internal: {0}")]
+    Broken(&'static str),
+}
+
+impl From<Invalid> for Error {
+    fn from(invalid: Invalid) -> Self {
+        Self::Invalid(vec![invalid])
+    }
+}
+
+impl Error {
+    /// Nothing of this kind is there.
+    pub(crate) fn not_found(kind: &'static str) -> Self {
+        Self::NotFound { kind }
+    }
+}

@@ -1,0 +1,363 @@
+//! Functions: deploy, roll back, list, get, delete.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::{Access, AccountId, Action, EnvironmentName, FunctionName, Invalid, SecretName, SecretSelection, limits};
+use runtime::Source;
+use serde::{Deserialize, Serialize};
+use store::{ActiveRow, DeploymentRow, FunctionRow};
+
+use super::caller::{Caller, Permit};
+use super::secrets::{environment_or_production, unknown_environment};
+use super::{Error, Service, new_id, show};
+use crate::wire::{self, Page};
+
+/// A deployment's limits, as the database keeps them.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) struct StoredLimits {
+    pub(super) timeout_seconds: u32,
+    pub(super) memory_mib: u32,
+}
+
+struct Checked {
+    account: AccountId,
+    name: FunctionName,
+    environment: EnvironmentName,
+    access: Access,
+    secrets: SecretSelection,
+    limits: StoredLimits,
+    source: Source,
+}
+
+impl Service {
+    /// Bundles and stores a new deployment and makes it active. Invocations that start after this returned run it.
+    pub(crate) async fn deploy_function(
+        &self,
+        caller: &Caller,
+        name: &str,
+        input: wire::PutFunction,
+    ) -> Result<wire::Deployment, Error> {
+        let name = FunctionName::parse(name)?;
+        let environment = environment_or_production(input.environment.as_deref())?;
+        let permit = self.permit(caller, Action::FunctionDeploy, Some(&environment), name.as_str()).await?;
+        let checked = check(caller, name, environment, input)?;
+        self.environment(&checked.account, &checked.environment).await?;
+        let bundle = self.functions()?.bundler.bundle(&checked.source).await?;
+        if bundle.code.len() > limits::BUNDLE_BYTES {
+            return Err(runtime::BundleError::TooLarge { bytes: bundle.code.len(), limit: limits::BUNDLE_BYTES }.into());
+        }
+        let (account, environment) = (checked.account.clone(), checked.environment.clone());
+        let (function, deployment) =
+            self.store.write(move |tx| Box::pin(async move { checked.store(tx, permit, bundle).await })).await?;
+        self.secrets_changed(&account, &environment);
+        Ok(show::deployment(&function.name, &deployment, vec![environment.to_string()]))
+    }
+
+    /// Makes an older deployment active again.
+    pub(crate) async fn rollback_function(
+        &self,
+        caller: &Caller,
+        name: &str,
+        number: u64,
+        environment: Option<&str>,
+    ) -> Result<wire::Deployment, Error> {
+        let (name, environment) = (FunctionName::parse(name)?, environment_or_production(environment)?);
+        let permit = self.permit(caller, Action::FunctionRollback, Some(&environment), name.as_str()).await?;
+        let (account, target) = (caller.actor.account.clone(), environment.clone());
+        let (function, deployment) = self
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    if tx.environment(&account, &target).await?.is_none() {
+                        return Err(unknown_environment().into());
+                    }
+                    let function = tx.function(&account, &name).await?.ok_or(Error::not_found("function"))?;
+                    let deployment =
+                        tx.deployment(&account, &function.id, number).await?.ok_or(Error::not_found("deployment"))?;
+                    let active = ActiveRow {
+                        function_id: function.id.clone(),
+                        environment: target,
+                        number,
+                        updated_at: permit.time(),
+                    };
+                    tx.set_active(&account, &active).await?;
+                    tx.append_audit(&permit.done().detail("number", number).detail("digest", &deployment.digest))
+                        .await?;
+                    Ok::<_, Error>((function, deployment))
+                })
+            })
+            .await?;
+        self.secrets_changed(&caller.actor.account, &environment);
+        let active_in = self.active_in(&caller.actor.account, &function.name, number).await?;
+        Ok(show::deployment(&function.name, &deployment, active_in))
+    }
+
+    /// Deletes a function with its deployments, invocations and logs, in every environment.
+    pub(crate) async fn delete_function(&self, caller: &Caller, name: &str) -> Result<(), Error> {
+        let name = FunctionName::parse(name)?;
+        let permit = self.permit(caller, Action::FunctionDelete, None, name.as_str()).await?;
+        let account = caller.actor.account.clone();
+        let environments = self
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let function = tx.function(&account, &name).await?.ok_or(Error::not_found("function"))?;
+                    tx.delete_function(&account, &function.id).await?;
+                    tx.append_audit(&permit.done()).await?;
+                    Ok::<_, Error>(tx.environments(&account).await?)
+                })
+            })
+            .await?;
+        for environment in environments {
+            self.secrets_changed(&caller.actor.account, &environment.name);
+        }
+        Ok(())
+    }
+
+    /// The account's functions by name.
+    pub(crate) async fn list_functions(
+        &self,
+        caller: &Caller,
+        cursor: Option<&str>,
+        rows: u32,
+    ) -> Result<Page<wire::Function>, Error> {
+        self.permit(caller, Action::FunctionList, None, "").await?;
+        let account = &caller.actor.account;
+        let after = cursor.map(FunctionName::parse).transpose()?;
+        let mut found = self.store.functions(account, after.as_ref(), rows + 1).await?;
+        let more = found.len() > rows as usize;
+        found.truncate(rows as usize);
+        let next_cursor = found.last().filter(|_| more).map(|last| last.name.to_string());
+        let active = self.active(account, None).await?;
+        let base = self.gateway_base(caller).await?;
+        Ok(Page { items: found.iter().map(|row| show::function(row, &active, &base)).collect(), next_cursor })
+    }
+
+    /// A function with its deployments and its newest source.
+    pub(crate) async fn get_function(&self, caller: &Caller, name: &str) -> Result<wire::FunctionDetail, Error> {
+        let name = FunctionName::parse(name)?;
+        self.permit(caller, Action::FunctionGet, None, name.as_str()).await?;
+        let account = &caller.actor.account;
+        let row = self.store.function(account, &name).await?.ok_or(Error::not_found("function"))?;
+        let deployments = self.store.deployments(account, &row.id, None, limits::PAGE_ROWS).await?;
+        let files = match deployments.first() {
+            Some(newest) => self.store.deployment_files(account, &row.id, newest.number).await?.unwrap_or_default(),
+            None => BTreeMap::new(),
+        };
+        let active = self.active(account, None).await?;
+        let base = self.gateway_base(caller).await?;
+        let shown = deployments.iter().map(|deployment| {
+            let active_in = environments_of(&active, &name, deployment.number);
+            show::deployment(&name, deployment, active_in)
+        });
+        Ok(wire::FunctionDetail { function: show::function(&row, &active, &base), deployments: shown.collect(), files })
+    }
+
+    async fn active_in(&self, account: &AccountId, name: &FunctionName, number: u64) -> Result<Vec<String>, Error> {
+        Ok(environments_of(&self.active(account, None).await?, name, number))
+    }
+
+    async fn gateway_base(&self, caller: &Caller) -> Result<String, Error> {
+        let account = self.account_name(caller).await?;
+        let default = account == domain::AccountName::default_account().as_str();
+        Ok(if default { "/functions/v1".to_owned() } else { format!("/a/{account}/production/functions/v1") })
+    }
+
+    /// Which functions use which secret: by what is active, gets it and names it.
+    pub(super) async fn functions_using(
+        &self,
+        account: &AccountId,
+        environment: Option<&EnvironmentName>,
+    ) -> Result<Uses, Error> {
+        Ok(Uses(self.active(account, environment).await?))
+    }
+
+    /// What is active in one environment, or in all.
+    async fn active(&self, account: &AccountId, environment: Option<&EnvironmentName>) -> Result<Vec<Active>, Error> {
+        let environments = match environment {
+            Some(environment) => vec![environment.clone()],
+            None => self.store.environments(account).await?.into_iter().map(|row| row.name).collect(),
+        };
+        let mut active = Vec::new();
+        for environment in environments {
+            for (function, deployment) in self.store.active_deployments(account, &environment).await? {
+                active.push(Active { environment: environment.clone(), function, deployment });
+            }
+        }
+        Ok(active)
+    }
+}
+
+/// A deployment that is active in an environment.
+pub(super) struct Active {
+    pub(super) environment: EnvironmentName,
+    pub(super) function: FunctionName,
+    pub(super) deployment: DeploymentRow,
+}
+
+/// The active deployments of an account, asked for who uses a secret.
+pub(super) struct Uses(Vec<Active>);
+
+impl Uses {
+    pub(super) fn of(&self, environment: &EnvironmentName, secret: &SecretName) -> Vec<String> {
+        let names_it = |deployment: &DeploymentRow| {
+            deployment.referenced.iter().flat_map(|words| words.split(' ')).any(|word| word == secret.as_str())
+        };
+        let uses = |row: &&Active| {
+            row.environment == *environment && row.deployment.secrets.includes(secret) && names_it(&row.deployment)
+        };
+        self.0.iter().filter(uses).map(|row| row.function.to_string()).collect()
+    }
+}
+
+fn environments_of(active: &[Active], name: &FunctionName, number: u64) -> Vec<String> {
+    active
+        .iter()
+        .filter(|row| row.function == *name && row.deployment.number == number)
+        .map(|row| row.environment.to_string())
+        .collect()
+}
+
+impl Checked {
+    async fn store(
+        self,
+        tx: &mut store::Tx,
+        permit: Permit,
+        bundle: runtime::Bundle,
+    ) -> Result<(FunctionRow, DeploymentRow), Error> {
+        let now = permit.time();
+        let function = match tx.function(&self.account, &self.name).await? {
+            Some(function) => function,
+            None => {
+                if tx.count_functions(&self.account).await? >= limits::FUNCTIONS_PER_ACCOUNT {
+                    let detail = format!(
+                        "an account holds at most {} functions: delete one you no longer use",
+                        limits::FUNCTIONS_PER_ACCOUNT
+                    );
+                    return Err(Error::Limit { code: "too_many_functions", detail });
+                }
+                let row = FunctionRow {
+                    id: new_id(),
+                    account: self.account.clone(),
+                    name: self.name,
+                    created_at: now,
+                    updated_at: now,
+                };
+                tx.insert_function(&row).await?;
+                row
+            }
+        };
+        let mut deployment = DeploymentRow {
+            function_id: function.id.clone(),
+            number: 0,
+            digest: bundle.digest,
+            entry: self.source.entry,
+            referenced: Some(referenced(self.source.files.values())),
+            access: self.access,
+            secrets: self.secrets,
+            limits_json: serde_json::to_string(&self.limits).unwrap_or_default(),
+            created_at: now,
+            created_by: permit.actor_name(),
+        };
+        tx.insert_bundle_if_absent(&self.account, &deployment.digest, bundle.code.as_bytes()).await?;
+        deployment.number = tx.insert_deployment(&self.account, &deployment, &self.source.files).await?;
+        let active = ActiveRow {
+            function_id: function.id.clone(),
+            environment: self.environment,
+            number: deployment.number,
+            updated_at: now,
+        };
+        tx.set_active(&self.account, &active).await?;
+        let event = permit
+            .done()
+            .detail("number", deployment.number)
+            .detail("digest", &deployment.digest)
+            .detail("access", self.access.as_str());
+        tx.append_audit(&event.detail("secrets", deployment.secrets.to_text())).await?;
+        Ok((function, deployment))
+    }
+}
+
+fn check(
+    caller: &Caller,
+    name: FunctionName,
+    environment: EnvironmentName,
+    input: wire::PutFunction,
+) -> Result<Checked, Error> {
+    let access = input.access.as_deref().map(Access::parse).transpose()?.unwrap_or_default();
+    let secrets = match input.secrets {
+        None => SecretSelection::All,
+        Some(wire::Secrets::Word(word)) if word == "all" => SecretSelection::All,
+        Some(wire::Secrets::Word(_)) => {
+            return Err(Invalid::new("secrets", "secrets_unknown", "must be \"all\" or a list of names").into());
+        }
+        Some(wire::Secrets::Names(names)) => {
+            SecretSelection::Only(names.iter().map(|name| SecretName::parse(name)).collect::<Result<_, _>>()?)
+        }
+    };
+    let source = source(input.source, input.files, input.entry)?;
+    let limits = StoredLimits {
+        timeout_seconds: within("timeout_seconds", input.timeout_seconds.unwrap_or(150), 1, 900)?,
+        memory_mib: within("memory_mib", input.memory_mib.unwrap_or(256), 32, 4096)?,
+    };
+    Ok(Checked { account: caller.actor.account.clone(), name, environment, access, secrets, limits, source })
+}
+
+fn within(field: &str, number: u32, least: u32, most: u32) -> Result<u32, Invalid> {
+    if (least..=most).contains(&number) {
+        Ok(number)
+    } else {
+        Err(Invalid::new(field, "out_of_range", format!("must be {least} to {most}")))
+    }
+}
+
+fn source(
+    source: Option<String>,
+    files: Option<BTreeMap<String, String>>,
+    entry: Option<String>,
+) -> Result<Source, Invalid> {
+    let source = match (source, files) {
+        (Some(text), None) => {
+            let entry = entry.unwrap_or_else(|| "index.ts".to_owned());
+            Source { files: BTreeMap::from([(entry.clone(), text)]), entry }
+        }
+        (None, Some(files)) => Source { files, entry: entry.unwrap_or_else(|| "index.ts".to_owned()) },
+        _ => return Err(Invalid::new("source", "source_missing", "give either `source` or `files`")),
+    };
+    if !source.files.contains_key(&source.entry) {
+        return Err(Invalid::new("entry", "entry_missing", "must be one of `files`"));
+    }
+    let bytes: usize = source.files.iter().map(|(path, text)| path.len() + text.len()).sum();
+    if bytes > limits::BUNDLE_BYTES {
+        return Err(Invalid::new(
+            "files",
+            "source_too_large",
+            format!("must be at most {} bytes together", limits::BUNDLE_BYTES),
+        ));
+    }
+    if source.files.values().all(|text| text.trim().is_empty()) {
+        return Err(Invalid::new("source", "source_empty", "must not be empty"));
+    }
+    Ok(source)
+}
+
+/// The words of the source that could be names of secrets, parted by spaces: capital letters, digits and underscores.
+fn referenced<'a>(files: impl Iterator<Item = &'a String>) -> String {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '$';
+    let words: BTreeSet<&str> = files
+        .flat_map(|text| text.split(move |c: char| !is_word(c)))
+        .filter(|word| word.len() > 1 && SecretName::parse(word).is_ok())
+        .collect();
+    words.into_iter().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::referenced;
+
+    #[test]
+    fn words_that_could_be_names() {
+        let source = "const k = Deno.env.get(\"OPENAI_API_KEY\") ?? process.env.B2; const { SMTP_URL: url } = env; // PATH Some $X x_Y".to_owned();
+        assert_eq!(referenced([source].iter()), "B2 OPENAI_API_KEY SMTP_URL");
+    }
+}

@@ -1,0 +1,98 @@
+//! Reading what functions did: invocations and log lines.
+
+use domain::{AccountId, Action, EnvironmentName, FunctionName, Invalid, Timestamp, limits};
+use store::{FunctionRow, InvocationRow};
+
+use super::secrets::cursor_invalid;
+use super::{Caller, Error, Service, show};
+use crate::wire::{self, Page};
+
+const LOG_ROWS: u32 = limits::LOG_LINES_PER_INVOCATION as u32;
+
+impl Service {
+    /// A function's invocations, newest first.
+    pub(crate) async fn list_invocations(
+        &self,
+        caller: &Caller,
+        function: &str,
+        environment: Option<&str>,
+        cursor: Option<&str>,
+        rows: u32,
+    ) -> Result<Page<wire::Invocation>, Error> {
+        let environment = environment.map(EnvironmentName::parse).transpose()?;
+        let function = self.readable_function(caller, function, environment.as_ref()).await?;
+        let account = &caller.actor.account;
+        let before = cursor.map(parse_cursor).transpose()?;
+        let mut found = self.store.invocations(account, &function.id, environment.as_ref(), before, rows + 1).await?;
+        let more = found.len() > rows as usize;
+        found.truncate(rows as usize);
+        let next_cursor =
+            found.last().filter(|_| more).map(|last| format!("{}:{}", last.started_at.as_millis(), last.id));
+        Ok(Page { items: found.iter().map(|row| show::invocation(&function.name, row)).collect(), next_cursor })
+    }
+
+    /// One invocation.
+    pub(crate) async fn get_invocation(
+        &self,
+        caller: &Caller,
+        function: &str,
+        id: &str,
+    ) -> Result<wire::Invocation, Error> {
+        let function = self.readable_function(caller, function, None).await?;
+        let row = self.invocation_of(&caller.actor.account, &function, id).await?;
+        Ok(show::invocation(&function.name, &row))
+    }
+
+    /// What one invocation printed.
+    pub(crate) async fn invocation_logs(
+        &self,
+        caller: &Caller,
+        function: &str,
+        id: &str,
+    ) -> Result<Page<wire::LogLine>, Error> {
+        let function = self.readable_function(caller, function, None).await?;
+        let account = &caller.actor.account;
+        self.invocation_of(account, &function, id).await?;
+        let lines = self.store.invocation_logs(account, id, LOG_ROWS).await?;
+        Ok(Page { items: lines.iter().map(show::log_line).collect(), next_cursor: None })
+    }
+
+    /// The newest lines that a function printed, in invocations and outside them, in the order of time.
+    pub(crate) async fn function_logs(
+        &self,
+        caller: &Caller,
+        function: &str,
+        rows: u32,
+    ) -> Result<Page<wire::LogLine>, Error> {
+        let function = self.readable_function(caller, function, None).await?;
+        let lines = self.store.function_logs(&caller.actor.account, &function.id, rows).await?;
+        Ok(Page { items: lines.iter().map(show::log_line).collect(), next_cursor: None })
+    }
+
+    async fn readable_function(
+        &self,
+        caller: &Caller,
+        name: &str,
+        environment: Option<&EnvironmentName>,
+    ) -> Result<FunctionRow, Error> {
+        let name = FunctionName::parse(name)?;
+        self.permit(caller, Action::InvocationList, environment, name.as_str()).await?;
+        self.store.function(&caller.actor.account, &name).await?.ok_or(Error::not_found("function"))
+    }
+
+    async fn invocation_of(
+        &self,
+        account: &AccountId,
+        function: &FunctionRow,
+        id: &str,
+    ) -> Result<InvocationRow, Error> {
+        let row = self.store.invocation(account, id).await?;
+        row.filter(|row| row.function_id == function.id).ok_or(Error::not_found("invocation"))
+    }
+}
+
+fn parse_cursor(cursor: &str) -> Result<(Timestamp, &str), Invalid> {
+    let parsed =
+        cursor.split_once(':').and_then(|(millis, id)| Some((Timestamp::from_millis(millis.parse().ok()?), id)));
+    parsed.ok_or_else(cursor_invalid)
+}

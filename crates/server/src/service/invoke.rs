@@ -1,0 +1,336 @@
+//! Invoking a function: find what is active, check access, take a worker, hand the request over, record how it went.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, RwLock};
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::http::{Request, Response};
+use domain::{
+    Access, AccountId, AccountName, Action, Actor, ActorKind, EnvironmentName, FunctionName, RequestId, authorize,
+};
+use envelope::Binding;
+use runtime::{Assignment, InvokeError, Limits, Outcome, WorkerBody, WorkerError, WorkerKey};
+use store::InvocationRow;
+use thiserror::Error;
+
+use super::functions::StoredLimits;
+use super::{Error, Service, new_id, show};
+use crate::clock;
+use crate::metrics::InvocationLabels;
+
+/// Which function is called.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) account: AccountName,
+    pub(crate) environment: EnvironmentName,
+    pub(crate) function: FunctionName,
+}
+
+/// Why a call got no answer from the function.
+#[derive(Debug, Error)]
+pub(crate) enum CallError {
+    /// Before any worker was asked.
+    #[error(transparent)]
+    Service(#[from] Error),
+    /// There is no worker for it.
+    #[error(transparent)]
+    Worker(WorkerError<Error>),
+    /// The worker did not answer.
+    #[error(transparent)]
+    Invoke(#[from] InvokeError),
+}
+
+/// What is active, as of one generation.
+struct Route {
+    generation: u64,
+    account: AccountId,
+    function_id: String,
+    access: Access,
+    digest: String,
+    secrets: domain::SecretSelection,
+    limits: StoredLimits,
+    key: WorkerKey,
+}
+
+/// Routes that were looked up. One of an older generation is looked up anew.
+#[derive(Default)]
+pub(crate) struct Routes {
+    accounts: RwLock<HashMap<AccountName, AccountId>>,
+    known: RwLock<HashMap<(AccountId, EnvironmentName, FunctionName), Arc<Route>>>,
+}
+
+/// A call that may go ahead.
+pub(crate) struct Call {
+    route: Arc<Route>,
+    actor: Actor,
+    id: String,
+    began: Instant,
+    method: String,
+    path: String,
+}
+
+impl Call {
+    /// The invocation's id.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Whether the caller's `Authorization` was for Tresor, and is not the function's to see.
+    pub(crate) fn consumed_authorization(&self) -> bool {
+        self.actor.kind != ActorKind::Anonymous
+    }
+
+    /// Who calls, for the function to see: `token:<name>` or `anonymous`.
+    pub(crate) fn actor(&self) -> String {
+        match self.actor.kind {
+            ActorKind::Anonymous => "anonymous".to_owned(),
+            kind => format!("{}:{}", show::actor_kind(kind), self.actor.name),
+        }
+    }
+}
+
+impl Service {
+    /// Finds the function and decides whether the caller may invoke it.
+    pub(crate) async fn admit(
+        &self,
+        target: &Target,
+        token: Option<&str>,
+        request_id: &RequestId,
+        method: &str,
+        path: &str,
+    ) -> Result<Call, Error> {
+        let began = Instant::now();
+        let route = self.route(target).await?;
+        let actor = match route.access {
+            Access::Public => Actor::anonymous(route.account.clone()),
+            Access::Authenticated => {
+                let token = token.ok_or(Error::Unauthenticated(
+                    "This function needs a token: send it as `Authorization: Bearer trs_…`.",
+                ))?;
+                let actor = self.authenticate(token).await?;
+                if actor.account != route.account {
+                    return Err(Error::not_found("function"));
+                }
+                if let Err(denied) = authorize(&actor, Action::FunctionInvoke, Some(&target.environment)) {
+                    let caller = super::Caller { actor, request_id: request_id.clone() };
+                    self.permit(&caller, Action::FunctionInvoke, Some(&target.environment), target.function.as_str())
+                        .await?;
+                    return Err(denied.into());
+                }
+                actor
+            }
+        };
+        Ok(Call { route, actor, id: new_id(), began, method: method.to_owned(), path: path.to_owned() })
+    }
+
+    /// Hands an admitted request to a worker. The invocation is recorded when its response has ended.
+    pub(crate) async fn call(&self, call: &Call, request: Request<Body>) -> Result<Response<WorkerBody>, CallError> {
+        let runtime = &self.functions()?.runtime;
+        let route = &call.route;
+        let leased = runtime.worker(&route.key, || self.assignment(route)).await;
+        let lease = match leased {
+            Ok(lease) => lease,
+            Err(error) => {
+                let (status, outcome) = worker_failure(&error);
+                self.record(
+                    call,
+                    &Ran { worker: String::new(), cold: true, versions: "{}".into() },
+                    status,
+                    outcome,
+                    Some(error.to_string()),
+                );
+                return Err(CallError::Worker(error));
+            }
+        };
+        let ran =
+            Arc::new(Ran { worker: lease.worker().to_string(), cold: lease.cold, versions: Arc::clone(lease.label()) });
+        // The outcome is known when the body ended, the status before: whoever comes second writes the record.
+        let (answered, status) = tokio::sync::oneshot::channel::<(u16, Option<String>)>();
+        let (ended, outcome) = tokio::sync::oneshot::channel::<Outcome>();
+        let (service, recorded, record) = (self.clone(), Arc::clone(&ran), call.record());
+        tokio::spawn(async move {
+            let outcome = outcome.await.unwrap_or(Outcome::ClientClosed);
+            let (status, error) = status.await.unwrap_or((499, None));
+            service.record(&record, &recorded, status, outcome.as_str(), error);
+        });
+        let result = lease
+            .send(request, &call.id, move |outcome| {
+                let _ = ended.send(outcome);
+            })
+            .await;
+        let answer = match &result {
+            Ok(response) => (response.status().as_u16(), None),
+            Err(error) => (invoke_failure(error), Some(error.to_string())),
+        };
+        let _ = answered.send(answer);
+        Ok(result?)
+    }
+
+    async fn route(&self, target: &Target) -> Result<Arc<Route>, Error> {
+        let account = self.account_id(&target.account).await?;
+        let generation = self.generations.current(&account, &target.environment);
+        let place = (account, target.environment.clone(), target.function.clone());
+        let known = self.routes.known.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(&place).cloned();
+        if let Some(route) = known.filter(|route| route.generation == generation) {
+            return Ok(route);
+        }
+        let (account, environment, function) = &place;
+        let active =
+            self.store.active_deployment(account, environment, function).await?.ok_or(Error::not_found("function"))?;
+        let limits = serde_json::from_str(&active.limits_json)
+            .map_err(|_| Error::Broken("a deployment's limits do not read back"))?;
+        let route = Arc::new(Route {
+            generation,
+            account: account.clone(),
+            function_id: active.function_id,
+            access: active.access,
+            digest: active.digest,
+            secrets: active.secrets,
+            limits,
+            key: WorkerKey {
+                account: account.clone(),
+                environment: environment.clone(),
+                function: function.clone(),
+                deployment: active.number,
+                generation,
+            },
+        });
+        self.routes.known.write().unwrap_or_else(std::sync::PoisonError::into_inner).insert(place, Arc::clone(&route));
+        Ok(route)
+    }
+
+    async fn account_id(&self, name: &AccountName) -> Result<AccountId, Error> {
+        let known = self.routes.accounts.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(name).cloned();
+        if let Some(id) = known {
+            return Ok(id);
+        }
+        let row = self.store.account_by_name(name).await?.ok_or(Error::not_found("function"))?;
+        self.routes
+            .accounts
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .insert(name.clone(), row.id.clone());
+        Ok(row.id)
+    }
+
+    /// Reads the bundle and decrypts the values: once for each worker, not for each request.
+    async fn assignment(&self, route: &Route) -> Result<Assignment, Error> {
+        let (account, environment) = (&route.account, &route.key.environment);
+        let key = self.keyring.account(&self.store, account).await?;
+        let stored = self.store.current_values(account, environment).await?;
+        let (mut env, mut versions) = (Vec::new(), BTreeMap::new());
+        for value in stored.into_iter().filter(|value| route.secrets.includes(&value.name)) {
+            let binding = Binding { secret: &value.secret, environment, version: value.version };
+            let plain = key.decrypt(&binding, &value.ciphertext)?;
+            versions.insert(value.name.to_string(), value.version);
+            env.push((value.name, plain));
+        }
+        let code = self
+            .store
+            .bundle(account, &route.digest)
+            .await?
+            .ok_or(Error::Broken("a deployment's bundle is missing"))?;
+        let code = String::from_utf8(code).map_err(|_| Error::Broken("a bundle is not text"))?;
+        self.note_used(route, env.iter().map(|(name, _)| name.clone()).collect());
+        let limits = Limits {
+            wall_clock: Duration::from_secs(route.limits.timeout_seconds.into()),
+            memory_mib: route.limits.memory_mib,
+            ..Limits::default()
+        };
+        let label = serde_json::to_string(&versions).unwrap_or_default().into();
+        Ok(Assignment { code: code.into(), env, limits, label })
+    }
+
+    /// Sets `last_used_at`, without making the first caller wait for it.
+    fn note_used(&self, route: &Route, names: Vec<domain::SecretName>) {
+        if names.is_empty() {
+            return;
+        }
+        let (store, account, environment) = (self.store.clone(), route.account.clone(), route.key.environment.clone());
+        tokio::spawn(async move {
+            let noted = store
+                .write(move |tx| {
+                    Box::pin(async move {
+                        tx.touch_secrets(&account, &environment, &names, clock::now()).await?;
+                        Ok::<_, Error>(())
+                    })
+                })
+                .await;
+            if let Err(error) = noted {
+                tracing::warn!(%error, "the time of last use was not noted");
+            }
+        });
+    }
+
+    fn record(&self, call: &Call, ran: &Ran, status: u16, outcome: &'static str, error: Option<String>) {
+        let took = call.began.elapsed();
+        let start = if ran.cold { "cold" } else { "warm" };
+        self.metrics.invocations.get_or_create(&InvocationLabels { outcome, start }).inc();
+        self.metrics.invocation_seconds.observe(took.as_secs_f64());
+        let millis = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
+        let row = InvocationRow {
+            id: call.id.clone(),
+            account: call.route.account.clone(),
+            function_id: call.route.function_id.clone(),
+            environment: call.route.key.environment.clone(),
+            deployment: call.route.key.deployment,
+            started_at: clock::now().plus_millis(-millis),
+            duration_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            status,
+            outcome: outcome.to_owned(),
+            cold: ran.cold,
+            worker: ran.worker.clone(),
+            actor_kind: show::actor_kind(call.actor.kind).to_owned(),
+            actor_name: call.actor.name.clone(),
+            method: call.method.clone(),
+            path: call.path.clone(),
+            versions: ran.versions.to_string(),
+            error,
+        };
+        if !self.recorder.invocation(row) {
+            self.metrics.unrecorded.inc();
+        }
+    }
+}
+
+impl Call {
+    /// What the record of it needs, after the call itself is gone.
+    fn record(&self) -> Self {
+        Self {
+            route: Arc::clone(&self.route),
+            actor: self.actor.clone(),
+            id: self.id.clone(),
+            began: self.began,
+            method: self.method.clone(),
+            path: self.path.clone(),
+        }
+    }
+}
+
+/// Where a call ran, and with which versions (JSON object of name and number).
+struct Ran {
+    worker: String,
+    cold: bool,
+    versions: Arc<str>,
+}
+
+/// The status and outcome of a call that got no worker.
+fn worker_failure(error: &WorkerError<Error>) -> (u16, &'static str) {
+    match error {
+        WorkerError::BootFailed { .. } | WorkerError::NoHandler => (502, "boot_error"),
+        WorkerError::BootTimeout { .. } => (504, "boot_timeout"),
+        WorkerError::TooManyWorkers { .. } | WorkerError::ShuttingDown => (503, "no_worker"),
+        _ => (500, "internal"),
+    }
+}
+
+/// The status of a call that a worker did not answer.
+fn invoke_failure(error: &InvokeError) -> u16 {
+    match error {
+        InvokeError::Timeout { .. } => 504,
+        InvokeError::RequestBody => 400,
+        InvokeError::Request(_) => 500,
+        _ => 502,
+    }
+}

@@ -1,0 +1,121 @@
+//! The use cases. Each authorizes, acts and audits by itself; callers add nothing to its safety.
+//!
+//! Must not live here: HTTP, HTML, status codes, SQL.
+
+mod accounts;
+mod audit;
+mod caller;
+mod environments;
+mod error;
+mod functions;
+mod generations;
+mod invocations;
+mod invoke;
+mod keyring;
+mod secrets;
+mod sessions;
+mod setup;
+mod show;
+mod tokens;
+
+use std::sync::Arc;
+
+use runtime::{Bundler, Runtime};
+use store::Store;
+
+pub(crate) use audit::AuditQuery;
+pub(crate) use caller::Caller;
+pub(crate) use error::Error;
+pub(crate) use invoke::{Call, CallError, Target};
+pub(crate) use keyring::Keyring;
+pub(crate) use secrets::{Put, PutInput};
+pub(crate) use sessions::SessionStart;
+pub(crate) use setup::{ServerKeys, first_start, open_keys, write_private};
+
+use crate::jobs::Recorder;
+use crate::metrics::Metrics;
+use crate::sites::Sites;
+
+/// Everything a use case needs. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Service {
+    inner: Arc<Inner>,
+}
+
+impl std::ops::Deref for Service {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.inner
+    }
+}
+
+/// The parts.
+pub(crate) struct Inner {
+    pub(crate) store: Store,
+    pub(crate) keyring: Keyring,
+    pub(crate) server: ServerKeys,
+    /// Functions: `Err` says why they cannot run and what to do.
+    pub(crate) functions: Result<Functions, String>,
+    pub(crate) sites: Sites,
+    pub(crate) metrics: Metrics,
+    pub(crate) recorder: Recorder,
+    pub(crate) generations: generations::Generations,
+    pub(crate) routes: invoke::Routes,
+}
+
+/// What deploys and runs functions.
+pub(crate) struct Functions {
+    pub(crate) bundler: Bundler,
+    pub(crate) runtime: Runtime,
+}
+
+impl Service {
+    /// From its parts.
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { store, keyring, server, functions, sites, metrics, recorder } = parts;
+        let (generations, routes) = Default::default();
+        Self {
+            inner: Arc::new(Inner { store, keyring, server, functions, sites, metrics, recorder, generations, routes }),
+        }
+    }
+
+    /// This server's own addresses.
+    pub(crate) fn sites(&self) -> &Sites {
+        &self.sites
+    }
+
+    fn functions(&self) -> Result<&Functions, Error> {
+        self.functions.as_ref().map_err(|why| Error::NoRuntime(why.clone()))
+    }
+
+    /// Whether requests can be answered: the database answers, and functions can run.
+    pub(crate) async fn readiness(&self) -> Result<(), Error> {
+        self.store.ping().await?;
+        self.functions().map(|_| ())
+    }
+}
+
+/// What [`Service::new`] takes.
+pub(crate) struct Parts {
+    pub(crate) store: Store,
+    pub(crate) keyring: Keyring,
+    pub(crate) server: ServerKeys,
+    pub(crate) functions: Result<Functions, String>,
+    pub(crate) sites: Sites,
+    pub(crate) metrics: Metrics,
+    pub(crate) recorder: Recorder,
+}
+
+/// A new identifier; ids made later sort later.
+pub(crate) fn new_id() -> String {
+    uuid::Uuid::now_v7().simple().to_string()
+}
+
+impl Service {
+    /// The metrics as text.
+    pub(crate) fn render_metrics(&self) -> String {
+        let workers = self.functions.as_ref().map_or(0, |functions| functions.runtime.workers().len());
+        self.metrics.render(workers, self.store.commits())
+    }
+}

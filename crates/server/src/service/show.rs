@@ -1,0 +1,132 @@
+//! Rows as the API shows them. Nothing here has a value to show.
+
+use domain::{ActorKind, FunctionName, SecretSelection, Timestamp};
+use store::{
+    AccountRow, DeploymentRow, EnvironmentRow, FunctionRow, InvocationRow, LogRow, SecretRow, TokenRow, VersionRow,
+};
+
+use super::functions::{Active, Uses};
+use crate::wire;
+
+fn time(time: Timestamp) -> String {
+    time.to_string()
+}
+
+pub(super) fn secret(row: &SecretRow, uses: &Uses) -> wire::Secret {
+    wire::Secret {
+        name: row.name.to_string(),
+        environment: row.environment.to_string(),
+        version: row.version,
+        mask: row.mask.clone(),
+        delivery: row.delivery.as_str().to_owned(),
+        hosts: row.hosts.clone(),
+        note: row.note.clone(),
+        rotate_after_days: row.rotate_after_days,
+        created_at: time(row.created_at),
+        created_by: row.created_by.clone(),
+        updated_at: time(row.updated_at),
+        updated_by: row.updated_by.clone(),
+        last_used_at: row.last_used_at.map(time),
+        functions: uses.of(&row.environment, &row.name),
+    }
+}
+
+pub(super) fn version(row: &VersionRow, current: u64) -> wire::SecretVersion {
+    wire::SecretVersion {
+        version: row.version,
+        mask: row.mask.clone(),
+        current: row.version == current,
+        created_at: time(row.created_at),
+        created_by: row.created_by.clone(),
+    }
+}
+
+pub(super) fn environment(row: &EnvironmentRow) -> wire::Environment {
+    wire::Environment { name: row.name.to_string(), created_at: time(row.created_at) }
+}
+
+pub(super) fn account(row: &AccountRow) -> wire::Account {
+    wire::Account { name: row.name.to_string(), created_at: time(row.created_at) }
+}
+
+pub(super) fn token(row: &TokenRow) -> wire::Token {
+    wire::Token {
+        id: row.id.clone(),
+        name: row.name.to_string(),
+        scopes: row.scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
+        environments: row.environments.as_ref().map(|names| names.iter().map(ToString::to_string).collect()),
+        created_at: time(row.created_at),
+        created_by: row.created_by.clone(),
+        expires_at: row.expires_at.map(time),
+        revoked_at: row.revoked_at.map(time),
+        last_used_at: row.last_used_at.map(time),
+    }
+}
+
+/// `base` is the gateway path of the account's functions.
+pub(super) fn function(row: &FunctionRow, active: &[Active], base: &str) -> wire::Function {
+    let own = active.iter().filter(|deployment| deployment.function == row.name);
+    let shown = own.map(|deployment| wire::ActiveDeployment {
+        environment: deployment.environment.to_string(),
+        number: deployment.deployment.number,
+        access: deployment.deployment.access.as_str().to_owned(),
+    });
+    wire::Function {
+        name: row.name.to_string(),
+        path: format!("{base}/{}", row.name),
+        active: shown.collect(),
+        created_at: time(row.created_at),
+        updated_at: time(row.updated_at),
+    }
+}
+
+pub(super) fn deployment(function: &FunctionName, row: &DeploymentRow, active_in: Vec<String>) -> wire::Deployment {
+    let secrets = match &row.secrets {
+        SecretSelection::All => wire::Secrets::Word("all".to_owned()),
+        SecretSelection::Only(names) => wire::Secrets::Names(names.iter().map(ToString::to_string).collect()),
+    };
+    wire::Deployment {
+        function: function.to_string(),
+        number: row.number,
+        digest: row.digest.clone(),
+        access: row.access.as_str().to_owned(),
+        secrets,
+        active_in,
+        created_at: time(row.created_at),
+        created_by: row.created_by.clone(),
+    }
+}
+
+pub(super) fn invocation(function: &FunctionName, row: &InvocationRow) -> wire::Invocation {
+    wire::Invocation {
+        id: row.id.clone(),
+        function: function.to_string(),
+        environment: row.environment.to_string(),
+        deployment: row.deployment,
+        started_at: time(row.started_at),
+        duration_ms: row.duration_us as f64 / 1_000.0,
+        status: row.status,
+        outcome: row.outcome.clone(),
+        cold: row.cold,
+        worker: row.worker.clone(),
+        actor: wire::InvocationActor { kind: row.actor_kind.clone(), name: row.actor_name.clone() },
+        method: row.method.clone(),
+        path: row.path.clone(),
+        versions: serde_json::from_str(&row.versions).unwrap_or_default(),
+        error: row.error.clone(),
+    }
+}
+
+pub(super) fn log_line(row: &LogRow) -> wire::LogLine {
+    wire::LogLine { time: time(row.time), stream: row.stream.clone(), text: row.text.clone() }
+}
+
+/// The word for an actor's kind, as the audit log writes it.
+pub(super) fn actor_kind(kind: ActorKind) -> &'static str {
+    match kind {
+        ActorKind::Token => "token",
+        ActorKind::Session => "session",
+        ActorKind::Setup => "setup",
+        ActorKind::Anonymous => "anonymous",
+    }
+}

@@ -1,0 +1,165 @@
+//! Tokens: who may call the API, and as what.
+
+use domain::token::{self, Kind};
+use domain::{Action, Actor, ActorKind, EnvironmentName, Invalid, Scope, ScopeSet, Timestamp, TokenName};
+use store::TokenRow;
+
+use super::{Caller, Error, Service, new_id, show};
+use crate::clock;
+use crate::wire::{self, Page};
+
+impl Service {
+    /// The actor of a bearer token.
+    pub(crate) async fn authenticate(&self, text: &str) -> Result<Actor, Error> {
+        if !token::well_formed(Kind::Token, text) {
+            return Err(Error::Unauthenticated(
+                "This is not a token: tokens look like trs_ and 48 characters. Was it cut or mistyped?",
+            ));
+        }
+        // Looked up by its SHA-256, so the comparison's timing tells nothing about the token.
+        let row = self.store.token_by_hash(&token::hash(text)).await?;
+        let now = clock::now();
+        let Some(row) = row else { return Err(Error::Unauthenticated("This token is not known to this server.")) };
+        if row.revoked_at.is_some() {
+            return Err(Error::Unauthenticated("This token was revoked: make a new one with `tresor token create`."));
+        }
+        if row.expires_at.is_some_and(|expires| expires <= now) {
+            return Err(Error::Unauthenticated("This token has expired: make a new one with `tresor token create`."));
+        }
+        self.touch_token(&row, now).await?;
+        let operator_account = self.is_operator(&row.account).await?;
+        Ok(Actor {
+            kind: ActorKind::Token,
+            id: row.id,
+            name: row.name.to_string(),
+            account: row.account,
+            operator_account,
+            scopes: row.scopes,
+            environments: row.environments,
+        })
+    }
+
+    async fn touch_token(&self, row: &TokenRow, now: Timestamp) -> Result<(), Error> {
+        if row.last_used_at.is_some_and(|last| now.as_millis() - last.as_millis() < 60_000) {
+            return Ok(());
+        }
+        let (account, id) = (row.account.clone(), row.id.clone());
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    tx.touch_token(&account, &id, now).await?;
+                    Ok::<_, Error>(())
+                })
+            })
+            .await
+    }
+
+    /// The account's tokens, never their texts.
+    pub(crate) async fn list_tokens(
+        &self,
+        caller: &Caller,
+        cursor: Option<&str>,
+        rows: u32,
+    ) -> Result<Page<wire::Token>, Error> {
+        self.permit(caller, Action::TokenList, None, "").await?;
+        let mut found = self.store.tokens(&caller.actor.account, cursor, rows + 1).await?;
+        let more = found.len() > rows as usize;
+        found.truncate(rows as usize);
+        let next_cursor = found.last().filter(|_| more).map(|last| last.id.clone());
+        Ok(Page { items: found.iter().map(show::token).collect(), next_cursor })
+    }
+
+    /// Makes a token with no more than the caller's own scopes.
+    pub(crate) async fn create_token(
+        &self,
+        caller: &Caller,
+        input: wire::CreateToken,
+    ) -> Result<wire::CreatedToken, Error> {
+        let name = TokenName::parse(&input.name)?;
+        let scopes = ScopeSet::parse(input.scopes.iter().map(String::as_str))?;
+        let permit = self.permit(caller, Action::TokenCreate, None, name.as_str()).await?;
+        let beyond = scopes.beyond(&caller.actor.scopes);
+        if !beyond.is_empty() {
+            let names: Vec<_> = beyond.into_iter().map(Scope::as_str).collect();
+            let rule = format!("your own token lacks {}: it cannot give what it does not have", names.join(", "));
+            return Err(Invalid::new("scopes", "scopes_beyond_own", rule).into());
+        }
+        let environments = self.token_environments(caller, input.environments).await?;
+        let expires_at = input.expires_at.as_deref().map(parse_expiry).transpose()?;
+        let text = token::encode(Kind::Token, &envelope::random_bytes());
+        let row = TokenRow {
+            id: new_id(),
+            account: caller.actor.account.clone(),
+            name,
+            hash: token::hash(&text),
+            scopes,
+            environments,
+            created_at: permit.time(),
+            created_by: permit.actor_name(),
+            expires_at,
+            revoked_at: None,
+            last_used_at: None,
+        };
+        let kept = show::token(&row);
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    tx.insert_token(&row).await?;
+                    tx.append_audit(&permit.done().detail("token_id", &row.id).detail("scopes", row.scopes.to_text()))
+                        .await?;
+                    Ok::<_, Error>(())
+                })
+            })
+            .await?;
+        Ok(wire::CreatedToken { token: text, kept })
+    }
+
+    async fn token_environments(
+        &self,
+        caller: &Caller,
+        names: Option<Vec<String>>,
+    ) -> Result<Option<Vec<EnvironmentName>>, Error> {
+        let Some(names) = names else { return Ok(None) };
+        if names.is_empty() {
+            return Err(Invalid::new(
+                "environments",
+                "environments_empty",
+                "must name at least one, or be left out for all",
+            )
+            .into());
+        }
+        let mut environments = Vec::new();
+        for name in names {
+            let name = EnvironmentName::parse(&name)?;
+            self.environment(&caller.actor.account, &name).await?;
+            environments.push(name);
+        }
+        Ok(Some(environments))
+    }
+
+    /// Revokes a token, and with it the sessions and login links that it opened.
+    pub(crate) async fn revoke_token(&self, caller: &Caller, id: &str) -> Result<(), Error> {
+        let permit = self.permit(caller, Action::TokenRevoke, None, "").await?;
+        let (account, id) = (caller.actor.account.clone(), id.to_owned());
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let row = tx.token(&account, &id).await?.ok_or(Error::not_found("token"))?;
+                    if row.revoked_at.is_some() {
+                        return Ok(());
+                    }
+                    tx.revoke_token(&account, &id, permit.time()).await?;
+                    tx.append_audit(&permit.done().detail("token_id", &id).detail("name", &row.name)).await?;
+                    Ok::<_, Error>(())
+                })
+            })
+            .await
+    }
+}
+
+fn parse_expiry(text: &str) -> Result<Timestamp, Invalid> {
+    let invalid = |rule: &str| Invalid::new("expires_at", "expires_at_invalid", rule);
+    let time =
+        Timestamp::parse(text).ok_or_else(|| invalid("must be an RFC 3339 time, for example 2027-01-31T00:00:00Z"))?;
+    if time <= clock::now() { Err(invalid("must be in the future")) } else { Ok(time) }
+}

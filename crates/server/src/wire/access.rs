@@ -1,0 +1,49 @@
+//! Accounts, environments and login links over HTTP.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// An account: the tenant.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Account {
+    /// Its name, as in its gateway URLs.
+    pub name: String,
+    /// RFC 3339, UTC.
+    pub created_at: String,
+}
+
+/// Makes an account.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateAccount {
+    /// `[a-z][a-z0-9-]*`, at most 64 characters.
+    pub name: String,
+}
+
+/// An account that was just made.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct CreatedAccount {
+    /// The account.
+    #[serde(flatten)]
+    pub account: Account,
+    /// Its first token, with every scope of the account. Shown this once.
+    pub token: String,
+}
+
+/// An environment: a secret has its own value in each.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Environment {
+    /// Its name.
+    pub name: String,
+    /// RFC 3339, UTC.
+    pub created_at: String,
+}
+
+/// A link that opens one browser session.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct LoginLink {
+    /// Works once.
+    pub url: String,
+    /// RFC 3339, UTC.
+    pub expires_at: String,
+}

@@ -1,0 +1,172 @@
+//! Functions, deployments, invocations and logs over HTTP.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A function.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Function {
+    /// Its name, as in its URL.
+    pub name: String,
+    /// Its path at the gateway, for the environment `production`.
+    pub path: String,
+    /// What is active where.
+    pub active: Vec<ActiveDeployment>,
+    /// RFC 3339, UTC.
+    pub created_at: String,
+    /// When it was last deployed or rolled back.
+    pub updated_at: String,
+}
+
+/// Which deployment an environment runs.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ActiveDeployment {
+    /// The environment.
+    pub environment: String,
+    /// The deployment's number.
+    pub number: u64,
+    /// `public` or `authenticated`.
+    pub access: String,
+}
+
+/// A function with its deployments and source.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct FunctionDetail {
+    /// The function.
+    #[serde(flatten)]
+    pub function: Function,
+    /// Newest first.
+    pub deployments: Vec<Deployment>,
+    /// The newest deployment's source, by path.
+    pub files: BTreeMap<String, String>,
+}
+
+/// An immutable, numbered bundle with its settings.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Deployment {
+    /// The function.
+    pub function: String,
+    /// Its number; never reused.
+    pub number: u64,
+    /// SHA-256 of the bundle, in hex.
+    pub digest: String,
+    /// `public` or `authenticated`.
+    pub access: String,
+    /// Which secrets it gets.
+    pub secrets: Secrets,
+    /// The environments where it is active.
+    pub active_in: Vec<String>,
+    /// RFC 3339, UTC.
+    pub created_at: String,
+    /// Who deployed it.
+    pub created_by: String,
+}
+
+/// Which of the environment's secrets a function gets: `"all"`, or a list of names (an empty list is none).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum Secrets {
+    /// `"all"`.
+    Word(String),
+    /// Names.
+    Names(Vec<String>),
+}
+
+/// Deploys a function: `source` for one file, or `files` with `entry`.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PutFunction {
+    /// TypeScript or JavaScript.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Text by relative path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<BTreeMap<String, String>>,
+    /// The path in `files` that is run; `index.ts` if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entry: Option<String>,
+    /// `authenticated` if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access: Option<String>,
+    /// All if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secrets: Option<Secrets>,
+    /// Where it becomes active; `production` if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// Longest time of one invocation, from request to the end of the response: 1 to 900 seconds; 150 if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<u32>,
+    /// Largest JavaScript heap: 32 to 4,096 MiB; 256 if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<u32>,
+}
+
+/// Activates an older deployment.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rollback {
+    /// The deployment's number.
+    pub number: u64,
+    /// `production` if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+}
+
+/// One request that a worker handled.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Invocation {
+    /// Its id, as in the response header `x-tresor-invocation`.
+    pub id: String,
+    /// The function.
+    pub function: String,
+    /// The environment.
+    pub environment: String,
+    /// The deployment's number.
+    pub deployment: u64,
+    /// RFC 3339, UTC.
+    pub started_at: String,
+    /// From the request's arrival to the end of the response.
+    pub duration_ms: f64,
+    /// The HTTP status the caller got.
+    pub status: u16,
+    /// `ok`, `error`, `timeout`, …
+    pub outcome: String,
+    /// Whether a worker had to be started for it.
+    pub cold: bool,
+    /// The worker's id.
+    pub worker: String,
+    /// Who called.
+    pub actor: InvocationActor,
+    /// `GET`, `POST`, …
+    pub method: String,
+    /// The path after the function's name, without the query.
+    pub path: String,
+    /// The version of each secret that the worker held.
+    pub versions: BTreeMap<String, u64>,
+    /// What went wrong, redacted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// Who called a function.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct InvocationActor {
+    /// `token`, `session` or `anonymous`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// One line that a function printed, redacted.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct LogLine {
+    /// RFC 3339, UTC.
+    pub time: String,
+    /// `stdout` or `stderr`.
+    pub stream: String,
+    /// The text.
+    pub text: String,
+}

@@ -1,0 +1,33 @@
+//! The API's shapes: what goes over HTTP, and nothing else. The CLI reads and writes the same types.
+//!
+//! Responses have no field that could hold a value. Requests that carry one are `Deserialize` only and keep it zeroized.
+
+mod access;
+mod audit;
+mod function;
+mod problem;
+mod secret;
+mod token;
+
+pub use access::{Account, CreateAccount, CreatedAccount, Environment, LoginLink};
+pub use audit::{AuditEntry, AuditProof, SignedCheckpoint};
+pub use function::{
+    ActiveDeployment, Deployment, Function, FunctionDetail, Invocation, InvocationActor, LogLine, PutFunction,
+    Rollback, Secrets,
+};
+pub use problem::{FieldProblem, Problem};
+pub use secret::{ActivateSecret, PutSecret, RawValue, Secret, SecretVersion};
+pub use token::{CreateToken, CreatedToken, Token};
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// One page of a list.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Page<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// Give this as `cursor` to get the next page; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub next_cursor: Option<String>,
+}
