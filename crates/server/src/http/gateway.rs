@@ -9,6 +9,7 @@ use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header, request::Parts};
 use axum::response::{IntoResponse, Response};
+use domain::token::Kind;
 use domain::{AccountName, EnvironmentName, FunctionName, limits};
 use http_body_util::Limited;
 use runtime::{InvokeError, WorkerError};
@@ -90,7 +91,7 @@ async fn forward(service: Service, target: ApiResult<Target>, request: Request) 
         crate::service::Error::NotFound { .. } => not_found(),
         other => other.into(),
     })?;
-    rewrite(&service, &mut head, &call, &format!("/{}{below}", target.function))?;
+    rewrite(&service, &mut head, &call, token.as_deref(), &format!("/{}{below}", target.function))?;
     let body = Body::new(Limited::new(body, limits::FUNCTION_REQUEST_BYTES));
     let answer = service.call(&call, Request::from_parts(head, body)).await.map_err(call_error);
     let mut response = match answer {
@@ -114,13 +115,14 @@ fn below(path: &str, function: &str) -> String {
 }
 
 /// Makes the request what the function shall see.
-fn rewrite(service: &Service, head: &mut Parts, call: &Call, path: &str) -> ApiResult<()> {
+fn rewrite(service: &Service, head: &mut Parts, call: &Call, token: Option<&str>, path: &str) -> ApiResult<()> {
     strip_hop_by_hop(&mut head.headers);
     let own: Vec<_> = head.headers.keys().filter(|name| name.as_str().starts_with("x-tresor-")).cloned().collect();
     for name in own {
         head.headers.remove(name);
     }
-    if call.consumed_authorization() {
+    // A token is for Tresor, also one that was sent to a public function by mistake: code must not collect them.
+    if token.is_some_and(|token| domain::token::well_formed(Kind::Token, token)) {
         head.headers.remove(header::AUTHORIZATION);
     }
     strip_session_cookie(&mut head.headers);

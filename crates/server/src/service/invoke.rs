@@ -76,11 +76,6 @@ impl Call {
         &self.id
     }
 
-    /// Whether the caller's `Authorization` was for Tresor, and is not the function's to see.
-    pub(crate) fn consumed_authorization(&self) -> bool {
-        self.actor.kind != ActorKind::Anonymous
-    }
-
     /// Who calls, for the function to see: `token:<name>` or `anonymous`.
     pub(crate) fn actor(&self) -> String {
         match self.actor.kind {

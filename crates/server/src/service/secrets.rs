@@ -126,7 +126,7 @@ impl Service {
         let row = self.store.secret(account, &environment, &name).await?.ok_or(Error::not_found("secret"))?;
         let versions = self.store.versions(account, &row.id).await?;
         Ok(Page {
-            items: versions.iter().rev().map(|version| show::version(version, row.version)).collect(),
+            items: versions.iter().map(|version| show::version(version, row.version)).collect(),
             next_cursor: None,
         })
     }

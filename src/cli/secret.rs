@@ -1,0 +1,82 @@
+//! `tresor secret …`.
+
+use clap::{Args, Subcommand};
+
+use super::InEnvironment;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SecretCommand {
+    /// Store a secret, or a new version of it; the value comes from stdin or a hidden prompt
+    ///
+    /// The value is read from stdin, without one newline at its end; if stdin is a terminal, it is asked for and not shown.
+    /// It is never taken from the command line. What is left out keeps what the secret has.
+    ///
+    ///   tresor secret put OPENAI_API_KEY
+    ///   tresor secret put TLS_KEY --note "for the mail relay" < key.pem
+    #[command(verbatim_doc_comment)]
+    Put(Put),
+    /// List secrets, with masks
+    List {
+        /// Only this environment; all if left out
+        #[arg(short, long, visible_alias = "env", value_name = "ENV")]
+        environment: Option<String>,
+    },
+    /// Show one secret, with its mask
+    Get(Named),
+    /// List the versions of a secret, with masks
+    Versions(Named),
+    /// Make an earlier version current again
+    Activate {
+        /// The secret
+        name: String,
+        /// The version's number
+        version: u64,
+        #[command(flatten)]
+        place: InEnvironment,
+    },
+    /// Delete a secret with all its versions in one environment
+    Delete {
+        #[command(flatten)]
+        named: Named,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Named {
+    /// The secret
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) place: InEnvironment,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Put {
+    /// Capital letters, digits and underscores: the variable that functions find the value in
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) place: InEnvironment,
+    /// How functions get it: `env` puts the value in their environment
+    #[arg(long)]
+    pub(crate) delivery: Option<String>,
+    /// A host that a brokered secret may be sent to; repeat for more
+    #[arg(long = "host", value_name = "HOST")]
+    pub(crate) hosts: Vec<String>,
+    /// What people should know about it; no secrets in here
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+    /// After how many days the value should be replaced
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) rotate_after_days: Option<u32>,
+    /// Only if this is the current version; 0: only if there is no such secret
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) if_version: Option<u64>,
+    /// Catches a value on the command line, to say why it is refused
+    #[arg(hide = true, value_name = "VALUE")]
+    pub(crate) extra: Vec<String>,
+    /// Likewise
+    #[arg(long = "value", hide = true, num_args = 0..=1, default_missing_value = "", allow_hyphen_values = true)]
+    pub(crate) value: Option<String>,
+}

@@ -1,0 +1,30 @@
+//! `tresor serve`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::config::LogFormat;
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Folder of the database, the root-key file and the admin token [default: ~/.local/share/tresor]
+    #[arg(long, env = "TRESOR_DATA", value_name = "DIR", hide_env_values = true)]
+    pub(crate) data: Option<PathBuf>,
+    /// Where to listen; port 0 takes a free one [default: 127.0.0.1:7200]
+    #[arg(long, env = "TRESOR_LISTEN", value_name = "ADDRESS", hide_env_values = true)]
+    pub(crate) listen: Option<SocketAddr>,
+    /// postgres://… instead of SQLite in the data folder; better as the variable, since it holds a password
+    #[arg(long, env = "TRESOR_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub(crate) database_url: Option<String>,
+    /// How people reach the server, if not at the address it listens on
+    #[arg(long, env = "TRESOR_PUBLIC_URL", value_name = "URL", hide_env_values = true)]
+    pub(crate) public_url: Option<String>,
+    /// The Deno to run functions with [default: of node_modules, or of PATH]
+    #[arg(long, env = "TRESOR_DENO", value_name = "PATH", hide_env_values = true)]
+    pub(crate) deno: Option<PathBuf>,
+    /// How the log on stderr is written [default: text]
+    #[arg(long, env = "TRESOR_LOG", value_name = "FORMAT", hide_env_values = true)]
+    pub(crate) log: Option<LogFormat>,
+}

@@ -1,0 +1,67 @@
+//! What each command does: one file a group. Commands ask the API and show what it said; they decide nothing that the
+//! server decides.
+
+mod access;
+mod audit;
+mod completions;
+mod doctor;
+mod function;
+mod invoke;
+mod secret;
+mod serve;
+mod verify;
+
+use std::future::Future;
+
+use crate::cli::{Cli, Command, Global};
+use crate::client::Client;
+use crate::failure::{Done, Failure};
+use crate::output::Output;
+
+/// What every client command needs.
+pub(crate) struct Context {
+    pub(crate) global: Global,
+    pub(crate) output: Output,
+}
+
+impl Context {
+    pub(crate) fn client(&self) -> Done<Client> {
+        Client::new(&self.global, self.output)
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// What it says about itself; nothing has been printed about it yet.
+pub(crate) fn run(cli: Cli, output: Output) -> Done {
+    let context = Context { global: cli.global, output };
+    match cli.command {
+        Command::Completions { shell } => completions::run(&context, shell),
+        Command::Serve(args) => on(tokio::runtime::Builder::new_multi_thread(), serve::run(&context, args)),
+        command => on(tokio::runtime::Builder::new_current_thread(), client_command(&context, command)),
+    }
+}
+
+fn on(mut builder: tokio::runtime::Builder, work: impl Future<Output = Done>) -> Done {
+    let runtime = builder
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed("runtime", format!("could not start: {error}")))?;
+    runtime.block_on(work)
+}
+
+async fn client_command(context: &Context, command: Command) -> Done {
+    match command {
+        Command::Secret(command) => secret::run(context, command).await,
+        Command::Function(command) => function::run(context, command).await,
+        Command::Audit(command) => audit::run(context, command).await,
+        Command::Token(command) => access::token(context, command).await,
+        Command::Environment(command) => access::environment(context, command).await,
+        Command::Account(command) => access::account(context, command).await,
+        Command::Login => access::login(context).await,
+        Command::Doctor => doctor::run(context).await,
+        // `run` took these.
+        Command::Serve(_) | Command::Completions { .. } => Ok(()),
+    }
+}

@@ -1,0 +1,213 @@
+//! `tresor secret …`. The only command that holds a value is `put`, from the prompt to the request.
+
+use domain::{SecretName, Value};
+use reqwest::Method;
+use reqwest::header::{HeaderValue, IF_MATCH, IF_NONE_MATCH};
+use serde::Serialize;
+use server::wire::{ActivateSecret, Secret, SecretVersion};
+use zeroize::Zeroizing;
+
+use super::Context;
+use crate::cli::{Put, SecretCommand, value_in_argv};
+use crate::client::{Client, segment};
+use crate::failure::{Done, Exit, Failure};
+use crate::input;
+use crate::output::clean;
+use crate::table::{Table, fields};
+use crate::time::ago;
+
+pub(super) async fn run(context: &Context, command: SecretCommand) -> Done {
+    match command {
+        SecretCommand::Put(args) => put(context, args).await,
+        SecretCommand::List { environment } => list(context, environment.as_deref()).await,
+        SecretCommand::Get(named) => {
+            let secret = get(&context.client()?, &named.name, named.place.environment.as_deref()).await?;
+            context.output.show(&secret, detail)
+        }
+        SecretCommand::Versions(named) => versions(context, &named.name, named.place.environment.as_deref()).await,
+        SecretCommand::Activate { name, version, place } => {
+            let body = ActivateSecret { version, environment: place.environment };
+            let path = format!("{}/activate", path(&name)?);
+            let secret: Secret = context.client()?.call(Method::POST, &path, &body).await?;
+            context.output.show(&secret, |secret| format!("Activated version {version} of {}", place_of(secret)))
+        }
+        SecretCommand::Delete { named, yes } => {
+            delete(context, &named.name, named.place.environment.as_deref(), yes).await
+        }
+    }
+}
+
+fn path(name: &str) -> Done<String> {
+    Ok(format!("/api/v1/secrets/{}", segment(name)?))
+}
+
+/// What the API's `PutSecret` reads. Borrows the value, so that it stands in memory once here and once in the request.
+#[derive(Serialize)]
+struct PutBody<'a> {
+    value: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    environment: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hosts: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rotate_after_days: Option<u32>,
+}
+
+async fn put(context: &Context, args: Put) -> Done {
+    if !args.extra.is_empty() || args.value.is_some() || args.name.contains('=') {
+        return Err(value_in_argv());
+    }
+    // Before the value is asked for: nobody should type one for a name that is refused or a server that is not named.
+    let name = SecretName::parse(&args.name)?;
+    let client = context.client()?;
+    let mut request = client.request(Method::PUT, &path(name.as_str())?)?;
+    match args.if_version {
+        Some(0) => request = request.header(IF_NONE_MATCH, "*"),
+        Some(version) => request = request.header(IF_MATCH, etag_of(&client, &args, version).await?),
+        None => {}
+    }
+    let value = input::value(&name)?;
+    let secret: Secret = client.call_sensitive(request, body(&args, &value)?).await?;
+    context.output.show(&secret, |secret| {
+        format!("Stored {} as version {}: {}", place_of(secret), secret.version, clean(&secret.mask))
+    })
+}
+
+/// The ETag of `version`, if that is the current one: the server compares it again when it stores.
+async fn etag_of(client: &Client, args: &Put, version: u64) -> Done<HeaderValue> {
+    let query = [("environment", args.place.environment.as_deref())];
+    let (secret, etag): (Secret, _) = client.get_with_etag(&path(&args.name)?, &query).await?;
+    if secret.version != version {
+        let what = format!("{} is at version {}, not {version}", place_of(&secret), secret.version);
+        return Err(Failure::new(Exit::Conflict, "version_mismatch", what)
+            .hint("someone changed it: look at it with `tresor secret get`, then repeat"));
+    }
+    etag.ok_or_else(|| Failure::failed("answer_unknown", "the server named no ETag for the secret"))
+}
+
+fn body(args: &Put, value: &Value) -> Done<Zeroizing<Vec<u8>>> {
+    let body = PutBody {
+        value: value.expose(),
+        environment: args.place.environment.as_deref(),
+        delivery: args.delivery.as_deref(),
+        hosts: (!args.hosts.is_empty()).then_some(&args.hosts),
+        note: args.note.as_deref(),
+        rotate_after_days: args.rotate_after_days,
+    };
+    // JSON writes a byte as six at most. The buffer must not grow: growing leaves a copy behind.
+    let others = args.note.as_deref().unwrap_or_default().len()
+        + args.hosts.iter().map(|host| host.len() + 3).sum::<usize>()
+        + 1_024;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(6 * (value.expose().len() + others)));
+    // serde_json's own error could quote what it was writing.
+    serde_json::to_writer(&mut *bytes, &body)
+        .map_err(|_| Failure::failed("internal", "could not write the request"))?;
+    Ok(bytes)
+}
+
+async fn get(client: &Client, name: &str, environment: Option<&str>) -> Done<Secret> {
+    client.get(&path(name)?, &[("environment", environment)]).await
+}
+
+async fn list(context: &Context, environment: Option<&str>) -> Done {
+    let page = context.client()?.list::<Secret>("/api/v1/secrets", &[("environment", environment)], None).await?;
+    if page.items.is_empty() {
+        context.output.note("No secrets yet. Put one: tresor secret put NAME");
+    }
+    context.output.show(&page, |page| {
+        let mut table = Table::new(["NAME", "ENVIRONMENT", "MASK", "VERSION", "UPDATED", "LAST USED"]);
+        for secret in &page.items {
+            table.row([
+                secret.name.clone(),
+                secret.environment.clone(),
+                secret.mask.clone(),
+                secret.version.to_string(),
+                ago(&secret.updated_at),
+                secret.last_used_at.as_deref().map_or_else(|| "never".to_owned(), ago),
+            ]);
+        }
+        table.render()
+    })
+}
+
+fn detail(secret: &Secret) -> String {
+    fields([
+        ("name", Some(secret.name.clone())),
+        ("environment", Some(secret.environment.clone())),
+        ("mask", Some(secret.mask.clone())),
+        ("version", Some(secret.version.to_string())),
+        ("delivery", Some(secret.delivery.clone())),
+        ("hosts", Some(secret.hosts.join(", "))),
+        ("note", Some(secret.note.clone())),
+        ("rotate", secret.rotate_after_days.map(|days| format!("after {days} days"))),
+        ("created", Some(format!("{} by {}", ago(&secret.created_at), secret.created_by))),
+        ("updated", Some(format!("{} by {}", ago(&secret.updated_at), secret.updated_by))),
+        ("last used", Some(secret.last_used_at.as_deref().map_or_else(|| "never".to_owned(), ago))),
+        ("functions", Some(if secret.functions.is_empty() { "none".to_owned() } else { secret.functions.join(", ") })),
+    ])
+}
+
+async fn versions(context: &Context, name: &str, environment: Option<&str>) -> Done {
+    let path = format!("{}/versions", path(name)?);
+    let page = context.client()?.list::<SecretVersion>(&path, &[("environment", environment)], None).await?;
+    context.output.show(&page, |page| {
+        let mut table = Table::new(["VERSION", "MASK", "CREATED", "BY", "CURRENT"]);
+        for version in &page.items {
+            let current = if version.current { "current" } else { "" };
+            table.row([
+                version.version.to_string(),
+                version.mask.clone(),
+                ago(&version.created_at),
+                version.created_by.clone(),
+                current.to_owned(),
+            ]);
+        }
+        table.render()
+    })
+}
+
+async fn delete(context: &Context, name: &str, environment: Option<&str>, yes: bool) -> Done {
+    let client = context.client()?;
+    if !yes {
+        let secret = get(&client, name, environment).await?;
+        let users = match secret.functions.as_slice() {
+            [] => "No function names it in its source.".to_owned(),
+            functions => format!("These functions use it: {}.", clean(&functions.join(", "))),
+        };
+        let question = format!("Delete {} with all its versions? {users}", place_of(&secret));
+        input::confirm(context.output, yes, &question)?;
+    }
+    client.delete(&path(name)?, &[("environment", environment)]).await?;
+    context.output.note(&format!("Deleted {name}"));
+    Ok(())
+}
+
+fn place_of(secret: &Secret) -> String {
+    format!("{} in {}", clean(&secret.name), clean(&secret.environment))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use domain::Value;
+
+    use super::body;
+    use crate::cli::{Cli, Command, SecretCommand};
+
+    #[test]
+    fn the_request_buffer_never_grows() {
+        let cli = Cli::try_parse_from(["tresor", "secret", "put", "A", "--note", "\u{1}\u{1}", "--host", "a.example"])
+            .unwrap();
+        let Command::Secret(SecretCommand::Put(args)) = cli.command else { panic!("another command") };
+        let value = Value::new("\u{1}".repeat(domain::limits::VALUE_BYTES)).unwrap();
+        let bytes = body(&args, &value).unwrap();
+        assert!(bytes.len() > 6 * domain::limits::VALUE_BYTES);
+        assert_eq!(bytes.capacity(), 6 * (domain::limits::VALUE_BYTES + 2 + 12 + 1_024));
+        let parsed: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!((parsed["value"].as_str(), parsed["hosts"][0].as_str()), (Some(value.expose()), Some("a.example")));
+    }
+}
