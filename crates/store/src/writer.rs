@@ -60,10 +60,10 @@ impl Writer {
                 answer(outcome.clone());
             }
         }
-        if let (Some(tx), Some(finish)) = (&mut self.tx, self.location.finish()) {
-            if let Err(error) = tx.control(finish).await {
-                tracing::warn!(%error, "the write-ahead log was not folded into the database");
-            }
+        if let (Some(tx), Some(finish)) = (&mut self.tx, self.location.finish())
+            && let Err(error) = tx.control(finish).await
+        {
+            tracing::warn!(%error, "the write-ahead log was not folded into the database");
         }
         self.disconnect().await;
     }

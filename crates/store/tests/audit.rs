@@ -69,7 +69,7 @@ async fn suite(db: Database) {
 }
 
 fn numbered(id: &AccountId, n: u64) -> AuditEvent {
-    event(id, if n % 10 == 0 { "secret.put" } else { "function.invoke" }, &format!("R{}", n % 7), n)
+    event(id, if n.is_multiple_of(10) { "secret.put" } else { "function.invoke" }, &format!("R{}", n % 7), n)
 }
 
 async fn export(store: &Store, id: &AccountId, leaves: &[Hash]) {
@@ -107,7 +107,7 @@ async fn lists(store: &Store, id: &AccountId) {
         resource_kind: text("secret"),
         resource_name: text("R3"),
     };
-    let expected: Vec<u64> = (0..EVENTS).rev().filter(|n| n % 10 == 0 && n % 3 == 1 && n % 7 == 3).collect();
+    let expected: Vec<u64> = (0..EVENTS).rev().filter(|n| n.is_multiple_of(10) && n % 3 == 1 && n % 7 == 3).collect();
     assert!(expected.len() > 1);
     assert_eq!(indexes(all, None, 500).await, expected);
 }

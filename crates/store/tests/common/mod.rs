@@ -263,7 +263,7 @@ pub fn event(account: &AccountId, action: &str, name: &str, number: u64) -> Audi
         actor: EventActor { id: format!("actor{}", number % 3), kind: ActorKind::Token, name: "ci".to_owned() },
         details: [("number".to_owned(), number.to_string())].into(),
         environment: None,
-        outcome: if number % 2 == 0 { Outcome::Done } else { Outcome::Denied },
+        outcome: if number.is_multiple_of(2) { Outcome::Done } else { Outcome::Denied },
         request_id: RequestId::new(format!("r{number}")),
         resource: Resource { kind: action.split('.').next().unwrap().to_owned(), name: name.to_owned() },
         salt: format!("{number:032x}"),
