@@ -101,7 +101,7 @@ fn reserved_reason(name: &str) -> Option<&'static str> {
 }
 
 macro_rules! slug {
-    ($(#[$doc:meta])* $name:ident, $field:literal) => {
+    ($(#[$doc:meta])* $name:ident, $field:literal $(, except $reserved:literal because $reason:literal)?) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
         #[serde(transparent)]
@@ -113,6 +113,9 @@ macro_rules! slug {
             /// # Errors
             /// `name_empty`, `name_too_long` or `name_invalid`, for the field this kind of name has in the API.
             pub fn parse(text: &str) -> Result<Self, Invalid> {
+                $(if text == $reserved {
+                    return Err(Invalid::new($field, "name_reserved", concat!($reserved, " is reserved: ", $reason, "; choose another name")));
+                })?
                 parse_slug($field, text).map(Self)
             }
 
@@ -145,7 +148,8 @@ name_traits!(SecretName);
 slug!(
     /// The name of a function, as it stands in its URL.
     FunctionName,
-    "name"
+    "name",
+    except "v1" because "it stands in the gateway's own paths"
 );
 slug!(
     /// The name of an environment: `production` (always there), `test`, …
@@ -260,6 +264,7 @@ mod tests {
             assert!(FunctionName::parse(bad).is_err(), "{bad:?}");
         }
         assert!(FunctionName::parse(&"a".repeat(65)).is_err());
+        assert_eq!(FunctionName::parse("v1").err().map(|e| e.code), Some("name_reserved"));
         assert_eq!(EnvironmentName::parse("Prod").err().map(|e| e.field), Some("environment".to_owned()));
     }
 }

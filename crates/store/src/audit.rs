@@ -30,8 +30,8 @@ pub struct AuditRow {
 pub struct AuditFilter {
     /// `resource.verb`.
     pub action: Option<String>,
-    /// The actor's id.
-    pub actor_id: Option<String>,
+    /// The actor's id or name.
+    pub actor: Option<String>,
     /// The resource's kind.
     pub resource_kind: Option<String>,
     /// The resource's name.
@@ -69,16 +69,16 @@ reads! {
     pub async fn audit_events(
         conn, account: &AccountId, filter: &AuditFilter, before: Option<u64>, limit: u32,
     ) -> Result<Vec<AuditRow>> {
-        let columns = [
-            ("action", &filter.action),
-            ("actor_id", &filter.actor_id),
-            ("resource_kind", &filter.resource_kind),
-            ("resource_name", &filter.resource_name),
+        let tests = [
+            ("action = $", &filter.action),
+            ("$ IN (actor_id, actor_name)", &filter.actor),
+            ("resource_kind = $", &filter.resource_kind),
+            ("resource_name = $", &filter.resource_name),
         ];
-        let wanted = columns.into_iter().filter_map(|(column, text)| Some((column, text.as_ref()?)));
+        let wanted = tests.into_iter().filter_map(|(test, text)| Some((test, text.as_ref()?)));
         let mut sql = "SELECT idx, time, body, leaf FROM audit_events WHERE account = $1 AND idx < $2".to_owned();
-        for (place, (column, _)) in wanted.clone().enumerate() {
-            sql.push_str(&format!(" AND {column} = ${}", place + 4));
+        for (place, (test, _)) in wanted.clone().enumerate() {
+            sql.push_str(&format!(" AND {}", test.replace('$', &format!("${}", place + 4))));
         }
         sql.push_str(" ORDER BY idx DESC LIMIT $3");
         let query = sqlx::query(AssertSqlSafe(sql)).bind(account.as_str());
@@ -122,8 +122,8 @@ impl Tx {
             Outcome::Denied => "denied",
         };
         sqlx::query(
-            "INSERT INTO audit_events (account, idx, leaf, time, action, actor_id, resource_kind, resource_name, \
-             outcome, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            "INSERT INTO audit_events (account, idx, leaf, time, action, actor_id, actor_name, resource_kind, \
+             resource_name, outcome, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         )
         .bind(account.as_str())
         .bind(int(index))
@@ -131,6 +131,7 @@ impl Tx {
         .bind(event.time.as_millis())
         .bind(&event.action)
         .bind(&event.actor.id)
+        .bind(&event.actor.name)
         .bind(&event.resource.kind)
         .bind(&event.resource.name)
         .bind(outcome)

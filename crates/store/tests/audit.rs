@@ -99,11 +99,11 @@ async fn lists(store: &Store, id: &AccountId) {
     assert_eq!(indexes(AuditFilter::default(), Some(2), 9).await, [1, 0]);
     let puts = AuditFilter { action: text("secret.put"), ..Default::default() };
     assert_eq!(indexes(puts, Some(590), 2).await, [580, 570]);
-    let actor = AuditFilter { actor_id: text("actor2"), ..Default::default() };
+    let actor = AuditFilter { actor: text("actor2"), ..Default::default() };
     assert_eq!(indexes(actor, None, 2).await, [599, 596]);
     let all = AuditFilter {
         action: text("secret.put"),
-        actor_id: text("actor1"),
+        actor: text("actor1"),
         resource_kind: text("secret"),
         resource_name: text("R3"),
     };

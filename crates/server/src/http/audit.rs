@@ -21,7 +21,7 @@ use crate::wire::{AuditEntry, AuditProof, Page, Problem, SignedCheckpoint};
 pub(crate) struct Filter {
     /// For example `secret.put`.
     action: Option<String>,
-    /// The actor's id.
+    /// The actor's name or id.
     actor: Option<String>,
     /// The resource's name.
     resource: Option<String>,

@@ -39,10 +39,6 @@ impl ApiError {
     pub(crate) fn fields(&self) -> &[FieldProblem] {
         &self.errors
     }
-
-    pub(crate) fn code(&self) -> &'static str {
-        self.code
-    }
 }
 
 impl From<Invalid> for ApiError {

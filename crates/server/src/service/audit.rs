@@ -29,7 +29,7 @@ impl Service {
         let before = query.cursor.map(|cursor| cursor.parse::<u64>().map_err(|_| cursor_invalid())).transpose()?;
         let filter = AuditFilter {
             action: query.action,
-            actor_id: query.actor,
+            actor: query.actor,
             resource_kind: None,
             resource_name: query.resource,
         };

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use store::{ActiveRow, DeploymentRow, FunctionRow};
 
 use super::caller::{Caller, Permit};
+use super::references::references;
 use super::secrets::{environment_or_production, unknown_environment};
 use super::{Error, Service, new_id, show};
 use crate::wire::{self, Page};
@@ -24,9 +25,16 @@ struct Checked {
     name: FunctionName,
     environment: EnvironmentName,
     access: Access,
-    secrets: SecretSelection,
+    secrets: Wanted,
     limits: StoredLimits,
     source: Source,
+}
+
+/// Which secrets the deployment asks for.
+enum Wanted {
+    Fixed(SecretSelection),
+    /// Those that the code reads, as found when it is deployed.
+    Referenced,
 }
 
 impl Service {
@@ -47,10 +55,11 @@ impl Service {
             return Err(runtime::BundleError::TooLarge { bytes: bundle.code.len(), limit: limits::BUNDLE_BYTES }.into());
         }
         let (account, environment) = (checked.account.clone(), checked.environment.clone());
-        let (function, deployment) =
-            self.store.write(move |tx| Box::pin(async move { checked.store(tx, permit, bundle).await })).await?;
+        let reads = Reads::of(&checked.source, &bundle.code);
+        let (function, deployment, missing) =
+            self.store.write(move |tx| Box::pin(async move { checked.store(tx, permit, bundle, reads).await })).await?;
         self.secrets_changed(&account, &environment);
-        Ok(show::deployment(&function.name, &deployment, vec![environment.to_string()]))
+        Ok(show::deployment(&function.name, &deployment, vec![environment.to_string()], missing))
     }
 
     /// Makes an older deployment active again.
@@ -64,7 +73,7 @@ impl Service {
         let (name, environment) = (FunctionName::parse(name)?, environment_or_production(environment)?);
         let permit = self.permit(caller, Action::FunctionRollback, Some(&environment), name.as_str()).await?;
         let (account, target) = (caller.actor.account.clone(), environment.clone());
-        let (function, deployment) = self
+        let (function, deployment, missing) = self
             .store
             .write(move |tx| {
                 Box::pin(async move {
@@ -83,13 +92,14 @@ impl Service {
                     tx.set_active(&account, &active).await?;
                     tx.append_audit(&permit.done().detail("number", number).detail("digest", &deployment.digest))
                         .await?;
-                    Ok::<_, Error>((function, deployment))
+                    let missing = missing(tx, &account, &active.environment, &deployment).await?;
+                    Ok::<_, Error>((function, deployment, missing))
                 })
             })
             .await?;
         self.secrets_changed(&caller.actor.account, &environment);
         let active_in = self.active_in(&caller.actor.account, &function.name, number).await?;
-        Ok(show::deployment(&function.name, &deployment, active_in))
+        Ok(show::deployment(&function.name, &deployment, active_in, missing))
     }
 
     /// Deletes a function with its deployments, invocations and logs, in every environment.
@@ -148,7 +158,7 @@ impl Service {
         let base = self.gateway_base(caller).await?;
         let shown = deployments.iter().map(|deployment| {
             let active_in = environments_of(&active, &name, deployment.number);
-            show::deployment(&name, deployment, active_in)
+            show::deployment(&name, deployment, active_in, Vec::new())
         });
         Ok(wire::FunctionDetail { function: show::function(&row, &active, &base), deployments: shown.collect(), files })
     }
@@ -201,7 +211,11 @@ pub(super) struct Uses(Vec<Active>);
 impl Uses {
     pub(super) fn of(&self, environment: &EnvironmentName, secret: &SecretName) -> Vec<String> {
         let names_it = |deployment: &DeploymentRow| {
-            deployment.referenced.iter().flat_map(|words| words.split(' ')).any(|word| word == secret.as_str())
+            deployment
+                .referenced
+                .iter()
+                .flat_map(|words| words.split(' '))
+                .any(|word| word.trim_start_matches('+') == secret.as_str())
         };
         let uses = |row: &&Active| {
             row.environment == *environment && row.deployment.secrets.includes(secret) && names_it(&row.deployment)
@@ -224,7 +238,8 @@ impl Checked {
         tx: &mut store::Tx,
         permit: Permit,
         bundle: runtime::Bundle,
-    ) -> Result<(FunctionRow, DeploymentRow), Error> {
+        reads: Reads,
+    ) -> Result<(FunctionRow, DeploymentRow, Vec<String>), Error> {
         let now = permit.time();
         let function = match tx.function(&self.account, &self.name).await? {
             Some(function) => function,
@@ -247,14 +262,19 @@ impl Checked {
                 row
             }
         };
+        let referenced = reads.to_text();
+        let secrets = match self.secrets {
+            Wanted::Fixed(selection) => selection,
+            Wanted::Referenced => SecretSelection::Only(reads.all),
+        };
         let mut deployment = DeploymentRow {
             function_id: function.id.clone(),
             number: 0,
             digest: bundle.digest,
             entry: self.source.entry,
-            referenced: Some(referenced(self.source.files.values())),
+            referenced: Some(referenced),
             access: self.access,
-            secrets: self.secrets,
+            secrets,
             limits_json: serde_json::to_string(&self.limits).unwrap_or_default(),
             created_at: now,
             created_by: permit.actor_name(),
@@ -274,8 +294,49 @@ impl Checked {
             .detail("digest", &deployment.digest)
             .detail("access", self.access.as_str());
         tx.append_audit(&event.detail("secrets", deployment.secrets.to_text())).await?;
-        Ok((function, deployment))
+        let missing = missing(tx, &self.account, &active.environment, &deployment).await?;
+        Ok((function, deployment, missing))
     }
+}
+
+/// The names that a function's code reads.
+struct Reads {
+    /// In its own files.
+    own: BTreeSet<SecretName>,
+    /// In its own files and in the packages that it imports.
+    all: BTreeSet<SecretName>,
+}
+
+impl Reads {
+    fn of(source: &Source, bundle: &str) -> Self {
+        let own: BTreeSet<_> = source.files.iter().flat_map(|(path, text)| references(path, text)).collect();
+        let all = references("bundle.js", bundle).into_iter().chain(own.iter().cloned()).collect();
+        Self { own, all }
+    }
+
+    /// As the database keeps them: parted by spaces, those that only packages read with a `+` before.
+    fn to_text(&self) -> String {
+        let mark = |name: &SecretName| if self.own.contains(name) { name.to_string() } else { format!("+{name}") };
+        self.all.iter().map(mark).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// The names that the deployment's own files read and that it does not get in `environment`: packages read many names that
+/// they can do without.
+async fn missing(
+    tx: &mut store::Tx,
+    account: &AccountId,
+    environment: &EnvironmentName,
+    deployment: &DeploymentRow,
+) -> Result<Vec<String>, Error> {
+    let mut missing = Vec::new();
+    let words = deployment.referenced.as_deref().unwrap_or_default().split(' ');
+    for name in words.filter_map(|word| SecretName::parse(word).ok()) {
+        if !deployment.secrets.includes(&name) || tx.secret(account, environment, &name).await?.is_none() {
+            missing.push(name.to_string());
+        }
+    }
+    Ok(missing)
 }
 
 fn check(
@@ -286,13 +347,20 @@ fn check(
 ) -> Result<Checked, Error> {
     let access = input.access.as_deref().map(Access::parse).transpose()?.unwrap_or_default();
     let secrets = match input.secrets {
-        None => SecretSelection::All,
-        Some(wire::Secrets::Word(word)) if word == "all" => SecretSelection::All,
+        None => Wanted::Fixed(SecretSelection::All),
+        Some(wire::Secrets::Word(word)) if word == "all" => Wanted::Fixed(SecretSelection::All),
+        Some(wire::Secrets::Word(word)) if word == "referenced" => Wanted::Referenced,
         Some(wire::Secrets::Word(_)) => {
-            return Err(Invalid::new("secrets", "secrets_unknown", "must be \"all\" or a list of names").into());
+            return Err(Invalid::new(
+                "secrets",
+                "secrets_unknown",
+                "must be \"all\", \"referenced\" or a list of names",
+            )
+            .into());
         }
         Some(wire::Secrets::Names(names)) => {
-            SecretSelection::Only(names.iter().map(|name| SecretName::parse(name)).collect::<Result<_, _>>()?)
+            let names = names.iter().map(|name| SecretName::parse(name)).collect::<Result<_, _>>()?;
+            Wanted::Fixed(SecretSelection::Only(names))
         }
     };
     let source = source(input.source, input.files, input.entry)?;
@@ -339,25 +407,4 @@ fn source(
         return Err(Invalid::new("source", "source_empty", "must not be empty"));
     }
     Ok(source)
-}
-
-/// The words of the source that could be names of secrets, parted by spaces: capital letters, digits and underscores.
-fn referenced<'a>(files: impl Iterator<Item = &'a String>) -> String {
-    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '$';
-    let words: BTreeSet<&str> = files
-        .flat_map(|text| text.split(move |c: char| !is_word(c)))
-        .filter(|word| word.len() > 1 && SecretName::parse(word).is_ok())
-        .collect();
-    words.into_iter().collect::<Vec<_>>().join(" ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::referenced;
-
-    #[test]
-    fn words_that_could_be_names() {
-        let source = "const k = Deno.env.get(\"OPENAI_API_KEY\") ?? process.env.B2; const { SMTP_URL: url } = env; // PATH Some $X x_Y".to_owned();
-        assert_eq!(referenced([source].iter()), "B2 OPENAI_API_KEY SMTP_URL");
-    }
 }

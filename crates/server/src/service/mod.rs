@@ -12,6 +12,7 @@ mod generations;
 mod invocations;
 mod invoke;
 mod keyring;
+mod references;
 mod secrets;
 mod sessions;
 mod setup;
@@ -28,8 +29,7 @@ pub(crate) use caller::Caller;
 pub(crate) use error::Error;
 pub(crate) use invoke::{Call, CallError, Target};
 pub(crate) use keyring::Keyring;
-pub(crate) use secrets::{Put, PutInput};
-pub(crate) use sessions::SessionStart;
+pub(crate) use secrets::PutInput;
 pub(crate) use setup::{ServerKeys, first_start, open_keys, write_private};
 
 use crate::jobs::Recorder;

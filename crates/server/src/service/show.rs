@@ -80,7 +80,12 @@ pub(super) fn function(row: &FunctionRow, active: &[Active], base: &str) -> wire
     }
 }
 
-pub(super) fn deployment(function: &FunctionName, row: &DeploymentRow, active_in: Vec<String>) -> wire::Deployment {
+pub(super) fn deployment(
+    function: &FunctionName,
+    row: &DeploymentRow,
+    active_in: Vec<String>,
+    missing_secrets: Vec<String>,
+) -> wire::Deployment {
     let secrets = match &row.secrets {
         SecretSelection::All => wire::Secrets::Word("all".to_owned()),
         SecretSelection::Only(names) => wire::Secrets::Names(names.iter().map(ToString::to_string).collect()),
@@ -92,6 +97,7 @@ pub(super) fn deployment(function: &FunctionName, row: &DeploymentRow, active_in
         access: row.access.as_str().to_owned(),
         secrets,
         active_in,
+        missing_secrets,
         created_at: time(row.created_at),
         created_by: row.created_by.clone(),
     }

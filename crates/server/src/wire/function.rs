@@ -58,17 +58,22 @@ pub struct Deployment {
     pub secrets: Secrets,
     /// The environments where it is active.
     pub active_in: Vec<String>,
+    /// Names that the code reads and that have no value for it in the environment it was just made active in. Found by
+    /// parsing; told by deploy and rollback only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_secrets: Vec<String>,
     /// RFC 3339, UTC.
     pub created_at: String,
     /// Who deployed it.
     pub created_by: String,
 }
 
-/// Which of the environment's secrets a function gets: `"all"`, or a list of names (an empty list is none).
+/// Which of the environment's secrets a function gets: `"all"`, or a list of names (an empty list is none). A deploy also
+/// takes `"referenced"`: the names that the code and its packages read, as a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum Secrets {
-    /// `"all"`.
+    /// `"all"`; in a deploy also `"referenced"`.
     Word(String),
     /// Names.
     Names(Vec<String>),

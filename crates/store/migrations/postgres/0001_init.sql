@@ -217,6 +217,7 @@ CREATE TABLE audit_events (
     time BIGINT NOT NULL,
     action TEXT COLLATE "C" NOT NULL,
     actor_id TEXT COLLATE "C" NOT NULL,
+    actor_name TEXT COLLATE "C" NOT NULL,
     resource_kind TEXT COLLATE "C" NOT NULL,
     resource_name TEXT COLLATE "C" NOT NULL,
     outcome TEXT COLLATE "C" NOT NULL,
@@ -225,6 +226,7 @@ CREATE TABLE audit_events (
 );
 CREATE INDEX audit_events_action ON audit_events (account, action, idx);
 CREATE INDEX audit_events_actor ON audit_events (account, actor_id, idx);
+CREATE INDEX audit_events_actor_name ON audit_events (account, actor_name, idx);
 CREATE INDEX audit_events_resource ON audit_events (account, resource_kind, resource_name, idx);
 
 -- Complete subtrees of levels 8, 16, 24, …; those between are computed from the next stored level below.

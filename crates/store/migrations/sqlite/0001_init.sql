@@ -218,6 +218,7 @@ CREATE TABLE audit_events (
     time INTEGER NOT NULL,
     action TEXT NOT NULL,
     actor_id TEXT NOT NULL,
+    actor_name TEXT NOT NULL,
     resource_kind TEXT NOT NULL,
     resource_name TEXT NOT NULL,
     outcome TEXT NOT NULL,
@@ -226,6 +227,7 @@ CREATE TABLE audit_events (
 ) STRICT;
 CREATE INDEX audit_events_action ON audit_events (account, action, idx);
 CREATE INDEX audit_events_actor ON audit_events (account, actor_id, idx);
+CREATE INDEX audit_events_actor_name ON audit_events (account, actor_name, idx);
 CREATE INDEX audit_events_resource ON audit_events (account, resource_kind, resource_name, idx);
 
 -- Complete subtrees of levels 8, 16, 24, …; those between are computed from the next stored level below.

@@ -1,0 +1,56 @@
+//! One invocation: how it ended, what it had, what it printed.
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use maud::{Markup, html};
+
+use super::parts;
+use crate::service::{Error, Service};
+use crate::ui::layout::{self, ErrorPage, Section};
+use crate::ui::session::Session;
+use crate::ui::text::{link, visible};
+use crate::ui::time;
+use crate::wire::Invocation;
+
+/// `GET /functions/{name}/invocations/{id}`
+pub(in crate::ui) async fn show(
+    State(service): State<Service>,
+    session: Session,
+    Path((name, id)): Path<(String, String)>,
+) -> Result<Response, ErrorPage> {
+    let failed =
+        |error| session.failed(if matches!(error, Error::Invalid(_)) { Error::not_found("function") } else { error });
+    let invocation = service.get_invocation(&session.caller, &name, &id).await.map_err(failed)?;
+    let lines = service.invocation_logs(&session.caller, &name, &id).await.map_err(|error| session.failed(error))?;
+    let body = html! {
+        nav.crumbs aria-label="Where you are" { a href="/functions" { "Functions" } " / " a href=(format!("/functions/{name}")) { (name) } }
+        div.title { h1 { "Invocation" } (parts::outcome(&invocation.outcome)) }
+        @if let Some(error) = &invocation.error {
+            div.notice.bad { p { b { "It failed." } } pre.error-text tabindex="0" role="region" aria-label="Error" { (visible(error)) } }
+        }
+        (facts(&session, &invocation))
+        section { h2 { "Log" } (parts::log(&lines.items, "It printed nothing.")) }
+        (layout::shortcuts(false))
+    };
+    Ok(layout::page(&session, Section::Functions, &format!("Invocation of {name}"), &body))
+}
+
+fn facts(session: &Session, invocation: &Invocation) -> Markup {
+    html! {
+        dl.facts {
+            div { dt { "When" } dd { (time::full(&invocation.started_at, session.now)) } }
+            div { dt { "Request" } dd { (parts::request(invocation)) } }
+            div { dt { "Status" } dd { (invocation.status) } }
+            div { dt { "Took" } dd { (parts::duration(invocation.duration_ms)) @if invocation.cold { ", with the start of a worker" } } }
+            div { dt { "Caller" } dd { (parts::caller(&invocation.actor)) } }
+            div { dt { "Deployment" } dd { (invocation.deployment) " in " (invocation.environment) } }
+            div { dt { "Secrets it got" } dd.stack {
+                @if invocation.versions.is_empty() { "None" }
+                @for (name, version) in &invocation.versions {
+                    span { a.mono href=(link(&format!("/secrets/{name}"), &[("environment", &invocation.environment)])) { (name) } " version " (version) }
+                }
+            } }
+            div { dt { "Id" } dd { code.address { (invocation.id) } } }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The admin UI: pages rendered here, for a browser's session, by the same services as the API.
+//!
+//! Must not live here: policy, SQL, values. What people or functions wrote is data: it is escaped by `maud`, made visible
+//! by [`text`], and never marked as HTML. Every core action works without JavaScript; `assets/app.js` only adds comfort.
+
+mod assets;
+mod audit;
+mod form;
+mod functions;
+mod layout;
+mod login;
+mod secrets;
+mod session;
+mod text;
+mod time;
+mod words;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+
+use crate::service::Service;
+use session::Session;
+
+/// The names of our cookies, over plain HTTP and over TLS. The gateway keeps them from functions, which share our host.
+pub(crate) const SESSION_COOKIES: [&str; 2] = ["tresor_session", "__Host-tresor_session"];
+
+/// Rows of one page of any list.
+const ROWS: u32 = 100;
+
+/// The pages. The caller puts the guards of the control plane before them.
+pub(crate) fn router() -> Router<Service> {
+    Router::new()
+        .route("/", get(home))
+        .route("/login", get(login::show).post(login::open))
+        .route("/logout", post(login::end))
+        .route("/secrets", get(secrets::list::show))
+        .route("/secrets/new", get(secrets::add::show).post(secrets::add::store))
+        .route("/secrets/{name}", get(secrets::detail::show).post(secrets::detail::update))
+        .route("/secrets/{name}/activate", post(secrets::detail::activate))
+        .route("/secrets/{name}/delete", get(secrets::delete::confirm).post(secrets::delete::delete))
+        .route("/functions", get(functions::list::show))
+        .route("/functions/{name}", get(functions::detail::show))
+        .route("/functions/{name}/rollback", post(functions::detail::rollback))
+        .route("/functions/{name}/invocations/{id}", get(functions::invocation::show))
+        .route("/audit", get(audit::show))
+        .route_layer(middleware::from_fn(form::own_pages_only))
+        .layer(DefaultBodyLimit::max(domain::limits::API_REQUEST_BYTES))
+        .route("/assets/{hash}/{file}", get(assets::serve))
+}
+
+async fn home(_: Session) -> Response {
+    Redirect::to("/secrets").into_response()
+}

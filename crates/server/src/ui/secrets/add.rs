@@ -1,0 +1,106 @@
+//! The form that adds a secret.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use maud::{Markup, html};
+
+use super::fields::{self, Problems};
+use crate::service::{Error, PutInput, Service};
+use crate::ui::form::{Fields, Params};
+use crate::ui::layout::{self, ErrorPage, Section, mask};
+use crate::ui::session::Session;
+use crate::ui::text::link;
+use crate::wire::Environment;
+
+/// What the form shows: all but the value.
+#[derive(Default)]
+struct Typed {
+    name: String,
+    environment: String,
+    note: String,
+}
+
+/// `GET /secrets/new`. `name` and `environment` in the address fill in the form.
+pub(in crate::ui) async fn show(
+    State(service): State<Service>,
+    session: Session,
+    params: Params,
+) -> Result<Response, ErrorPage> {
+    let environments = service.list_environments(&session.caller).await.map_err(|error| session.failed(error))?.items;
+    let text = |name| params.text(name).unwrap_or_default().to_owned();
+    let typed = Typed { name: text("name"), environment: text("environment"), note: String::new() };
+    Ok(layout::page(&session, Section::Secrets, "Add a secret", &page(&typed, &environments, &Problems::default())))
+}
+
+/// `POST /secrets/new`
+pub(in crate::ui) async fn store(
+    State(service): State<Service>,
+    session: Session,
+    mut fields: Fields,
+) -> Result<Response, ErrorPage> {
+    let text = |name| fields.text(name).unwrap_or_default().to_owned();
+    let typed = Typed { name: text("name"), environment: text("environment"), note: fields.lines("note") };
+    let environment = Some(typed.environment.clone()).filter(|name| !name.is_empty());
+    let input = PutInput {
+        value: fields.take_value(),
+        environment: environment.clone(),
+        delivery: None,
+        hosts: None,
+        note: Some(typed.note.clone()),
+        rotate_after_days: None,
+        if_match: None,
+        // A second secret of the name would silently replace the first one's value.
+        if_none_match: true,
+        idempotency_key: None,
+    };
+    let problems = match service.put_secret(&session.caller, &typed.name, input).await {
+        Ok(put) => {
+            let told = [("stored", put.secret.name.as_str()), ("in", put.secret.environment.as_str())];
+            return Ok(Redirect::to(&link("/secrets", &told)).into_response());
+        }
+        Err(Error::Precondition) => taken(&service, &session, &typed.name, environment.as_deref()).await?,
+        Err(error) => Problems::of(error).map_err(|error| session.failed(error))?,
+    };
+    let environments = service.list_environments(&session.caller).await.map_err(|error| session.failed(error))?.items;
+    let body = page(&typed, &environments, &problems);
+    Ok(layout::refused(&session, Section::Secrets, "Add a secret", problems.status, &body))
+}
+
+async fn taken(
+    service: &Service,
+    session: &Session,
+    name: &str,
+    environment: Option<&str>,
+) -> Result<Problems, ErrorPage> {
+    let (secret, _) =
+        service.get_secret(&session.caller, name, environment).await.map_err(|error| session.failed(error))?;
+    let address = link(&format!("/secrets/{}", secret.name), &[("environment", &secret.environment)]);
+    Ok(Problems::other(
+        StatusCode::CONFLICT,
+        html! {
+            (secret.environment) " has a secret of this name already: " (mask(&secret.mask)) ". "
+            "Choose another name, or " a href=(address) { "open " (secret.name) " and replace its value" } "."
+        },
+    ))
+}
+
+fn page(typed: &Typed, environments: &[Environment], problems: &Problems) -> Markup {
+    html! {
+        div.narrow {
+            nav.crumbs aria-label="Where you are" { a href="/secrets" { "Secrets" } }
+            h1 { "Add a secret" }
+            (problems.summary())
+            form.sheet method="post" action="/secrets/new" autocomplete="off" {
+                (fields::name(&typed.name, problems, true))
+                (fields::value("Value", problems))
+                (fields::environment(environments, &typed.environment, problems))
+                (fields::note(&typed.note, problems))
+                p.actions {
+                    button.primary type="submit" { "Store secret" }
+                    a.button href="/secrets" { "Cancel" }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Deleting a secret: first a page that names what would miss it.
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use maud::{Markup, html};
+
+use super::list::functions_in_words;
+use crate::service::{Error, Service};
+use crate::ui::form::{Fields, Params};
+use crate::ui::layout::{self, ErrorPage, Section, mask};
+use crate::ui::session::Session;
+use crate::ui::text::link;
+use crate::wire::Secret;
+
+/// `GET /secrets/{name}/delete`
+pub(in crate::ui) async fn confirm(
+    State(service): State<Service>,
+    session: Session,
+    Path(name): Path<String>,
+    params: Params,
+) -> Result<Response, ErrorPage> {
+    let environment = params.text("environment").map(str::to_owned).or_else(|| session.default_environment());
+    let found = service.get_secret(&session.caller, &name, environment.as_deref()).await;
+    let failed =
+        |error| session.failed(if matches!(error, Error::Invalid(_)) { Error::not_found("secret") } else { error });
+    let (secret, _) = found.map_err(failed)?;
+    Ok(layout::page(&session, Section::Secrets, &format!("Delete {}", secret.name), &page(&secret)))
+}
+
+/// `POST /secrets/{name}/delete`
+pub(in crate::ui) async fn delete(
+    State(service): State<Service>,
+    session: Session,
+    Path(name): Path<String>,
+    fields: Fields,
+) -> Result<Response, ErrorPage> {
+    let environment = fields.text("environment");
+    service.delete_secret(&session.caller, &name, environment).await.map_err(|error| session.failed(error))?;
+    Ok(Redirect::to(&link("/secrets", &[("deleted", &name), ("in", environment.unwrap_or("production"))]))
+        .into_response())
+}
+
+fn page(secret: &Secret) -> Markup {
+    let back = link(&format!("/secrets/{}", secret.name), &[("environment", &secret.environment)]);
+    html! {
+        div.narrow {
+            nav.crumbs aria-label="Where you are" { a href="/secrets" { "Secrets" } " / " a href=(back) { (secret.name) } }
+            h1 { "Delete " span.mono { (secret.name) } " from " (secret.environment) "?" }
+            @if secret.functions.is_empty() {
+                p { "No function that is active in " (secret.environment) " names it in its code." }
+            } @else {
+                div.notice.bad {
+                    p { b { (functions_in_words(&secret.functions)) @if secret.functions.len() == 1 { " uses it" } @else { " use it" } }
+                        " and will not find it from the next invocation on:" }
+                    ul { @for name in &secret.functions { li { a href=(format!("/functions/{name}")) { (name) } } } }
+                }
+            }
+            p { "The value " (mask(&secret.mask)) " and all its earlier versions are destroyed. This cannot be undone. "
+                "If the key itself should stop working, also revoke it at the service that issued it." }
+            form method="post" action=(format!("/secrets/{}/delete", secret.name)) {
+                input type="hidden" name="environment" value=(secret.environment);
+                p.actions {
+                    button.danger.filled type="submit" { "Delete " (secret.name) }
+                    a.button href=(back) { "Keep it" }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! One secret: what is known of it, its versions, and the form that replaces its value.
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use maud::{Markup, html};
+
+use super::fields::{self, Problems};
+use crate::service::{Error, PutInput, Service};
+use crate::ui::form::{Fields, Params};
+use crate::ui::layout::{self, ErrorPage, Section, mask};
+use crate::ui::session::Session;
+use crate::ui::text::{link, visible};
+use crate::ui::time;
+use crate::wire::{Secret, SecretVersion};
+
+/// `GET /secrets/{name}?environment=`
+pub(in crate::ui) async fn show(
+    State(service): State<Service>,
+    session: Session,
+    Path(name): Path<String>,
+    params: Params,
+) -> Result<Response, ErrorPage> {
+    let environment = params.text("environment").map(str::to_owned).or_else(|| session.default_environment());
+    let known = Known::read(&service, &session, &name, environment.as_deref()).await?;
+    let replaced = params.text("was").and_then(|was| was.parse().ok());
+    let body = known.page(&session, replaced, None, &Problems::default());
+    Ok(layout::page(&session, Section::Secrets, &known.secret.name, &body))
+}
+
+/// `POST /secrets/{name}`: a new version, if the secret is still the one that the form showed.
+pub(in crate::ui) async fn update(
+    State(service): State<Service>,
+    session: Session,
+    Path(name): Path<String>,
+    mut fields: Fields,
+) -> Result<Response, ErrorPage> {
+    let environment = fields.text("environment").map(str::to_owned);
+    let was = fields.text("version").unwrap_or_default().to_owned();
+    let note = fields.lines("note");
+    let input = PutInput {
+        value: fields.take_value(),
+        environment: environment.clone(),
+        delivery: None,
+        hosts: None,
+        note: Some(note.clone()),
+        rotate_after_days: None,
+        if_match: Some(fields.text("etag").unwrap_or_default().to_owned()),
+        if_none_match: false,
+        idempotency_key: None,
+    };
+    let problems = match service.put_secret(&session.caller, &name, input).await {
+        Ok(put) => return Ok(Redirect::to(&address(&put.secret, &[("was", &was)])).into_response()),
+        Err(Error::Precondition) => None,
+        Err(error) => Some(Problems::of(error).map_err(|error| session.failed(error))?),
+    };
+    let known = Known::read(&service, &session, &name, environment.as_deref()).await?;
+    let problems = problems.unwrap_or_else(|| changed_meanwhile(&session, &known.secret));
+    let body = known.page(&session, None, Some(&note), &problems);
+    Ok(layout::refused(&session, Section::Secrets, &known.secret.name, problems.status, &body))
+}
+
+/// `POST /secrets/{name}/activate`
+pub(in crate::ui) async fn activate(
+    State(service): State<Service>,
+    session: Session,
+    Path(name): Path<String>,
+    fields: Fields,
+) -> Result<Response, ErrorPage> {
+    let version = fields.text("version").and_then(|version| version.parse().ok()).unwrap_or_default();
+    let was = fields.text("was").unwrap_or_default();
+    let done = service.activate_secret(&session.caller, &name, version, fields.text("environment")).await;
+    let secret = done.map_err(|error| session.failed(error))?;
+    Ok(Redirect::to(&address(&secret, &[("was", was)])).into_response())
+}
+
+fn address(secret: &Secret, more: &[(&str, &str)]) -> String {
+    let mut query = vec![("environment", secret.environment.as_str())];
+    query.extend(more);
+    link(&format!("/secrets/{}", secret.name), &query)
+}
+
+fn changed_meanwhile(session: &Session, secret: &Secret) -> Problems {
+    Problems::other(
+        StatusCode::PRECONDITION_FAILED,
+        html! {
+            (secret.updated_by) " changed this secret " (session.ago(&secret.updated_at)) ", while you had it open: it is now version "
+            (secret.version) ", " (mask(&secret.mask)) ". If yours should replace that, enter it again."
+        },
+    )
+}
+
+/// What the page shows.
+struct Known {
+    secret: Secret,
+    etag: String,
+    versions: Vec<SecretVersion>,
+}
+
+impl Known {
+    async fn read(
+        service: &Service,
+        session: &Session,
+        name: &str,
+        environment: Option<&str>,
+    ) -> Result<Self, ErrorPage> {
+        // A name that no secret can have is one that is not here.
+        let failed =
+            |error| session.failed(if matches!(error, Error::Invalid(_)) { Error::not_found("secret") } else { error });
+        let (secret, etag) = service.get_secret(&session.caller, name, environment).await.map_err(failed)?;
+        let versions = service.secret_versions(&session.caller, name, environment).await.map_err(failed)?.items;
+        Ok(Self { secret, etag, versions })
+    }
+
+    fn page(&self, session: &Session, was: Option<u64>, note: Option<&str>, problems: &Problems) -> Markup {
+        let secret = &self.secret;
+        html! {
+            nav.crumbs aria-label="Where you are" { a href=(link("/secrets", &[("environment", &secret.environment)])) { "Secrets" } }
+            div.title {
+                h1.mono { (secret.name) }
+                a.button.danger href=(link(&format!("/secrets/{}/delete", secret.name), &[("environment", &secret.environment)])) { "Delete …" }
+            }
+            @if let Some(was) = was { (self.replaced(was)) }
+            (problems.summary())
+            div.columns {
+                div {
+                    (self.facts(session))
+                    (self.version_table(session))
+                }
+                (self.update_form(note.unwrap_or(&secret.note), problems))
+            }
+            (layout::shortcuts(false))
+        }
+    }
+
+    /// The mask before and the mask now. Both are read from the versions: the address says only a number.
+    fn replaced(&self, was: u64) -> Markup {
+        let before = self.versions.iter().find(|version| version.version == was && !version.current);
+        html! {
+            @if let Some(before) = before {
+                div.notice.good role="status" {
+                    p { b { @if was < self.secret.version { "The new value is stored." } @else { "Version " (self.secret.version) " is current again." } }
+                        " Functions get it from their next invocation on." }
+                    dl.swap {
+                        div { dt { "Before, version " (before.version) } dd.old { (mask(&before.mask)) } }
+                        div { dt { "Now, version " (self.secret.version) } dd.new { (mask(&self.secret.mask)) } }
+                    }
+                }
+            }
+        }
+    }
+
+    fn facts(&self, session: &Session) -> Markup {
+        let secret = &self.secret;
+        html! {
+            section aria-label="About this secret" {
+                p.big-mask { (mask(&secret.mask)) }
+                dl.facts {
+                    div { dt { "Environment" } dd { (secret.environment) } }
+                    div { dt { "Version" } dd { (secret.version) } }
+                    div { dt { "Created" } dd { (time::full(&secret.created_at, session.now)) " by " (secret.created_by) } }
+                    div { dt { "Updated" } dd { (time::full(&secret.updated_at, session.now)) " by " (secret.updated_by) } }
+                    div { dt { "Last used" } dd { @match &secret.last_used_at { Some(time) => (session.ago(time)), None => "Never" } } }
+                    @if let Some(days) = secret.rotate_after_days { div { dt { "Replace after" } dd { (days) " days" } } }
+                    div { dt { "Used by" } dd.links {
+                        @if secret.functions.is_empty() { "No function that is active in " (secret.environment) " names it." }
+                        @for name in &secret.functions { a href=(format!("/functions/{name}")) { (name) } " " }
+                    } }
+                    @if !secret.note.is_empty() { div { dt { "Note" } dd.prose { (visible(&secret.note)) } } }
+                }
+                p { a href=(link("/audit", &[("resource", &secret.name)])) { "Everything that was done to it" } }
+            }
+        }
+    }
+
+    fn version_table(&self, session: &Session) -> Markup {
+        let secret = &self.secret;
+        html! {
+            section {
+                h2 { "Versions" }
+                div.table-box {
+                    table.cards {
+                        caption.unseen { "Versions of " (secret.name) }
+                        thead { tr { th scope="col" { "Version" } th scope="col" { "Shown as" } th scope="col" { "Stored" } th scope="col" { "Use" } } }
+                        tbody {
+                            @for version in &self.versions {
+                                tr {
+                                    th scope="row" { span.phone-only { "Version " } (version.version) }
+                                    td data-label="Shown as" { (mask(&version.mask)) }
+                                    td data-label="Stored" { div { (session.ago(&version.created_at)) span.by { "by " (version.created_by) } } }
+                                    td data-label="Use" { @if version.current { span.badge.good { "Current" } } @else { (self.activate_button(version.version)) } }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn activate_button(&self, version: u64) -> Markup {
+        html! {
+            form method="post" action=(format!("/secrets/{}/activate", self.secret.name)) {
+                input type="hidden" name="environment" value=(self.secret.environment);
+                input type="hidden" name="version" value=(version);
+                input type="hidden" name="was" value=(self.secret.version);
+                button type="submit" aria-label=(format!("Use again: version {version}")) { "Use again" }
+            }
+        }
+    }
+
+    fn update_form(&self, note: &str, problems: &Problems) -> Markup {
+        let secret = &self.secret;
+        html! {
+            section.sheet aria-labelledby="replace" {
+                h2 #replace { "Replace the value" }
+                p { "It is now " (mask(&secret.mask)) ". The old value stays as version " (secret.version) ", so you can go back." }
+                form method="post" action=(format!("/secrets/{}", secret.name)) autocomplete="off" {
+                    input type="hidden" name="environment" value=(secret.environment);
+                    input type="hidden" name="version" value=(secret.version);
+                    input type="hidden" name="etag" value=(self.etag);
+                    (fields::value("New value", problems))
+                    (fields::note(note, problems))
+                    p.actions { button.primary type="submit" { "Store new value" } }
+                }
+            }
+        }
+    }
+}

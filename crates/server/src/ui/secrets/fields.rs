@@ -1,0 +1,176 @@
+//! The fields that the forms of secrets share, and the words for what was wrong with them.
+
+use axum::http::StatusCode;
+use maud::{Markup, html};
+
+use crate::http::problem::ApiError;
+use crate::service::Error;
+use crate::ui::text::{sentence, visible};
+use crate::wire::Environment;
+
+/// What was wrong with a form.
+#[derive(Default)]
+pub(super) struct Problems {
+    pub(super) status: StatusCode,
+    /// Field and sentence.
+    fields: Vec<(String, String)>,
+    /// What belongs to no field.
+    other: Option<Markup>,
+}
+
+impl Problems {
+    /// A problem that belongs to no field.
+    pub(super) fn other(status: StatusCode, words: Markup) -> Self {
+        Self { status, fields: Vec::new(), other: Some(words) }
+    }
+
+    /// The broken rules of a put; gives the error back if it is about something else.
+    pub(super) fn of(error: Error) -> Result<Self, Error> {
+        match error {
+            Error::Invalid(_) => {}
+            Error::Limit { detail, .. } => {
+                return Ok(Self::other(StatusCode::UNPROCESSABLE_ENTITY, html! { (sentence(&detail)) }));
+            }
+            other => return Err(other),
+        }
+        let error = ApiError::from(error);
+        let fields =
+            error.fields().iter().map(|field| (field.field.clone(), words(&field.field, &field.detail))).collect();
+        Ok(Self { status: error.status(), fields, other: None })
+    }
+
+    fn get(&self, field: &str) -> Option<&str> {
+        self.fields.iter().find(|(known, _)| known == field).map(|(_, words)| words.as_str())
+    }
+
+    /// The summary above a form.
+    pub(super) fn summary(&self) -> Markup {
+        html! {
+            @if !self.fields.is_empty() || self.other.is_some() {
+                div.notice.bad role="alert" {
+                    p { b { "Nothing was stored." } @if let Some(other) = &self.other { " " (other) } }
+                    @if !self.fields.is_empty() {
+                        ul { @for (field, words) in &self.fields { li { a href=(format!("#{field}")) { (words) } } } }
+                        @if self.get("value").is_none() { p { "Enter the value again: it was not kept." } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn words(field: &str, detail: &str) -> String {
+    let label = match field {
+        "name" => "The name",
+        "value" => "The value",
+        "note" => "The note",
+        "environment" => "The environment",
+        other => other,
+    };
+    let rule = detail.starts_with("must ");
+    sentence(&visible(&if rule { format!("{label} {detail}") } else { detail.to_owned() }))
+}
+
+/// One labelled input with its hint and its problem.
+pub(super) struct Field<'a> {
+    pub(super) id: &'static str,
+    pub(super) label: &'a str,
+    pub(super) hint: Markup,
+    pub(super) problem: Option<&'a str>,
+}
+
+impl<'a> Field<'a> {
+    pub(super) fn new(id: &'static str, label: &'a str, hint: Markup, problems: &'a Problems) -> Self {
+        Self { id, label, hint, problem: problems.get(id) }
+    }
+
+    fn described_by(&self) -> String {
+        let hint = format!("{}-hint", self.id);
+        if self.problem.is_some() { format!("{}-problem {hint}", self.id) } else { hint }
+    }
+
+    fn around(&self, input: &Markup) -> Markup {
+        html! {
+            div.field {
+                label for=(self.id) { (self.label) }
+                (input)
+                @if let Some(problem) = self.problem { p.problem id=(format!("{}-problem", self.id)) { (problem) } }
+                p.hint id=(format!("{}-hint", self.id)) { (self.hint) }
+            }
+        }
+    }
+
+    fn invalid(&self) -> Option<&'static str> {
+        self.problem.map(|_| "true")
+    }
+}
+
+/// A secret's name.
+pub(super) fn name(typed: &str, problems: &Problems, focus: bool) -> Markup {
+    let hint = html! { "Capital letters, digits and underscores. Say what it is for: " code { "SENDGRID_API_KEY" } " rather than " code { "KEY1" } "." };
+    let field = Field::new("name", "Name", hint, problems);
+    field.around(&html! {
+        input.mono #name name="name" value=(visible(typed)) required maxlength="128" autocomplete="off" autocapitalize="characters"
+            spellcheck="false" autofocus[focus] data-secret-name aria-describedby=(field.described_by()) aria-invalid=[field.invalid()];
+    })
+}
+
+/// The value: veiled by the style sheet, and never filled in by the server. A text area, since keys can have lines.
+pub(super) fn value(label: &str, problems: &Problems) -> Markup {
+    let hint =
+        html! { "Paste it as the service gave it to you. It is encrypted, and nobody can see it in full again." };
+    let field = Field::new("value", label, hint, problems);
+    field.around(&html! {
+        div.veil {
+            textarea.veiled #value name="value" rows="3" required autocomplete="off" autocapitalize="off" autocorrect="off" spellcheck="false"
+                data-1p-ignore data-lpignore="true" aria-describedby=(field.described_by()) aria-invalid=[field.invalid()] {}
+            label.reveal { input #reveal type="checkbox" autocomplete="off"; "Show what I type" }
+        }
+    })
+}
+
+/// Where the value counts.
+pub(super) fn environment(environments: &[Environment], chosen: &str, problems: &Problems) -> Markup {
+    let hint = html! { "Each environment has its own value. Keep test keys out of production." };
+    let field = Field::new("environment", "Environment", hint, problems);
+    field.around(&html! {
+        select #environment name="environment" aria-describedby=(field.described_by()) aria-invalid=[field.invalid()] {
+            @for environment in environments {
+                option value=(environment.name) selected[environment.name == chosen] { (environment.name) }
+            }
+        }
+    })
+}
+
+/// What a person wants to remember of it.
+pub(super) fn note(typed: &str, problems: &Problems) -> Markup {
+    let hint = html! { "For people, and not encrypted: whose account it is, where to get a new one. Never part of the value." };
+    let field = Field::new("note", "Note (optional)", hint, problems);
+    // The first line break after the tag is not part of the text, so one is put there.
+    field.around(&html! {
+        textarea #note name="note" rows="2" maxlength="1000" aria-describedby=(field.described_by()) aria-invalid=[field.invalid()] { "\n" (typed) }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Problems, name, words};
+    use crate::service::Error;
+    use domain::SecretName;
+
+    #[test]
+    fn problems_are_tied_to_their_fields() {
+        let error = Error::from(SecretName::parse("PATH").unwrap_err());
+        let problems = Problems::of(error).unwrap();
+        assert_eq!(problems.get("name"), Some("PATH is reserved: it decides which programs run; choose another name."));
+        let input = name("PATH", &problems, false).into_string();
+        assert!(input.contains("aria-describedby=\"name-problem name-hint\" aria-invalid=\"true\""), "{input}");
+        assert!(input.contains("id=\"name-problem\""), "{input}");
+        assert!(problems.summary().into_string().contains("href=\"#name\""));
+    }
+
+    #[test]
+    fn rules_become_sentences() {
+        assert_eq!(words("value", "must not be empty"), "The value must not be empty.");
+    }
+}

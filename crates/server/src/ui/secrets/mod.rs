@@ -1,0 +1,7 @@
+//! Pages of secrets. A value goes in by a form and never comes back: not in a list, not in a form that failed.
+
+pub(super) mod add;
+pub(super) mod delete;
+pub(super) mod detail;
+mod fields;
+pub(super) mod list;

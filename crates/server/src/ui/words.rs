@@ -1,0 +1,178 @@
+//! Audit events in plain words.
+
+use domain::audit::{AuditEvent, Outcome};
+use domain::{Action, ActorKind};
+use maud::{Markup, html};
+
+use super::text::visible;
+
+/// Whether successes of an action are in the log. Reading leaves an event only when it is refused.
+pub(super) fn is_logged(action: Action) -> bool {
+    use Action::{
+        AccountList, AuditList, FunctionGet, FunctionInvoke, FunctionList, InvocationList, SecretGet, SecretList,
+        TokenList,
+    };
+    !matches!(
+        action,
+        AccountList
+            | AuditList
+            | FunctionGet
+            | FunctionInvoke
+            | FunctionList
+            | InvocationList
+            | SecretGet
+            | SecretList
+            | TokenList
+    )
+}
+
+/// An action as a choice in the filter.
+pub(super) fn title(action: Action) -> &'static str {
+    match action {
+        Action::SecretList => "Secrets listed",
+        Action::SecretGet => "Secret looked up",
+        Action::SecretPut => "Secret stored",
+        Action::SecretActivate => "Older version used again",
+        Action::SecretDelete => "Secret deleted",
+        Action::FunctionList => "Functions listed",
+        Action::FunctionGet => "Function looked up",
+        Action::FunctionDeploy => "Function deployed",
+        Action::FunctionRollback => "Function rolled back",
+        Action::FunctionDelete => "Function deleted",
+        Action::FunctionInvoke => "Function invoked",
+        Action::InvocationList => "Invocations read",
+        Action::EnvironmentPut => "Environment made",
+        Action::AuditList => "Audit log read",
+        Action::TokenList => "Tokens listed",
+        Action::TokenCreate => "Token made",
+        Action::TokenRevoke => "Token revoked",
+        Action::SessionCreate => "Login link made or used",
+        Action::AccountList => "Accounts listed",
+        Action::AccountCreate => "Account made",
+    }
+}
+
+/// Who did what.
+pub(super) fn sentence(event: &AuditEvent) -> Markup {
+    let who = match event.actor.kind {
+        ActorKind::Token => html! { "token " b { (visible(&event.actor.name)) } },
+        ActorKind::Session => html! { "session of " b { (visible(&event.actor.name)) } },
+        ActorKind::Setup => html! { "first start" },
+        ActorKind::Anonymous => html! { "somebody without a token" },
+    };
+    match event.outcome {
+        Outcome::Done => html! { (who) " " (Done(event).words()) },
+        Outcome::Denied => html! { (who) " was not allowed to " (wanted(event)) (place(event)) },
+    }
+}
+
+fn place(event: &AuditEvent) -> Markup {
+    html! { @if let Some(environment) = &event.environment { " in " (environment.as_str()) } }
+}
+
+fn name(event: &AuditEvent) -> Markup {
+    html! { @if !event.resource.name.is_empty() { " " code { (visible(&event.resource.name)) } } }
+}
+
+/// Something that happened.
+struct Done<'a>(&'a AuditEvent);
+
+impl Done<'_> {
+    fn detail(&self, key: &str) -> Markup {
+        html! { @if let Some(text) = self.0.details.get(key) { (visible(text)) } }
+    }
+
+    fn words(&self) -> Markup {
+        let event = self.0;
+        let (name, place) = (name(event), place(event));
+        match event.action.as_str() {
+            "secret.put" => html! { "stored" (name) " version " (self.detail("version")) (place) },
+            "secret.activate" => {
+                html! { "went from version " (self.detail("previous_version")) " to version " (self.detail("version")) " of" (name) (place) }
+            }
+            "secret.delete" => html! { "deleted" (name) (place) },
+            "function.deploy" => html! { "deployed" (name) " as deployment " (self.detail("number")) (place) },
+            "function.rollback" => html! { "rolled" (name) " back to deployment " (self.detail("number")) (place) },
+            "function.delete" => html! { "deleted the function" (name) },
+            "environment.put" => html! { "made the environment" (name) },
+            "token.create" => html! { "made the token" (name) },
+            "token.revoke" => html! { "revoked the token " code { (self.detail("name")) } },
+            "session.create" if event.details.get("link").is_some_and(|link| link == "used") => {
+                html! { "began with a login link" }
+            }
+            "session.create" => html! { "made a login link" },
+            "account.create" => html! { "made the account" (name) },
+            other => html! { "did " code { (visible(other)) } (name) (place) },
+        }
+    }
+}
+
+/// What somebody was not allowed to do.
+fn wanted(event: &AuditEvent) -> Markup {
+    let name = name(event);
+    match event.action.as_str() {
+        "secret.list" => html! { "list secrets" },
+        "secret.get" => html! { "look up" (name) },
+        "secret.put" => html! { "store" (name) },
+        "secret.activate" => html! { "use another version of" (name) },
+        "secret.delete" => html! { "delete" (name) },
+        "function.list" => html! { "list functions" },
+        "function.get" => html! { "look up the function" (name) },
+        "function.deploy" => html! { "deploy" (name) },
+        "function.rollback" => html! { "roll back" (name) },
+        "function.delete" => html! { "delete the function" (name) },
+        "function.invoke" => html! { "invoke" (name) },
+        "invocation.list" => html! { "read the invocations of" (name) },
+        "environment.put" => html! { "make the environment" (name) },
+        "audit.list" => html! { "read the audit log" },
+        "token.list" => html! { "list tokens" },
+        "token.create" => html! { "make the token" (name) },
+        "token.revoke" => html! { "revoke a token" },
+        "session.create" => html! { "make a login link" },
+        "account.list" => html! { "list accounts" },
+        "account.create" => html! { "make the account" (name) },
+        other => html! { "do " code { (visible(other)) } (name) },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sentence;
+    use domain::audit::{AuditEvent, Outcome};
+    use domain::{AccountId, Action, Actor, ActorKind, EnvironmentName, RequestId, Timestamp};
+
+    fn event(action: Action, outcome: Outcome) -> AuditEvent {
+        let actor = Actor { kind: ActorKind::Token, name: "admin".to_owned(), ..Actor::anonymous(AccountId::new("a")) };
+        let (time, request) = (Timestamp::from_millis(0), RequestId::new("r"));
+        AuditEvent::new(&actor, action, "OPENAI_API_KEY", outcome, time, &request, [0; 16])
+    }
+
+    fn plain(event: &AuditEvent) -> String {
+        let mut text = sentence(event).into_string();
+        for tag in ["<b>", "</b>", "<code>", "</code>"] {
+            text = text.replace(tag, "");
+        }
+        text
+    }
+
+    #[test]
+    fn events_read_as_sentences() {
+        let stored =
+            event(Action::SecretPut, Outcome::Done).environment(&EnvironmentName::production()).detail("version", 2);
+        assert_eq!(plain(&stored), "token admin stored OPENAI_API_KEY version 2 in production");
+        let denied = event(Action::SecretDelete, Outcome::Denied).environment(&EnvironmentName::production());
+        assert_eq!(plain(&denied), "token admin was not allowed to delete OPENAI_API_KEY in production");
+    }
+
+    #[test]
+    fn every_action_has_words() {
+        for action in Action::ALL {
+            let words = plain(&event(*action, Outcome::Denied));
+            assert!(!words.contains(action.as_str()), "{words}");
+            if super::is_logged(*action) {
+                let words = plain(&event(*action, Outcome::Done));
+                assert!(!words.contains(action.as_str()), "{words}");
+            }
+        }
+    }
+}
