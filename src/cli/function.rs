@@ -79,7 +79,7 @@ pub(crate) struct Deploy {
     /// Who may invoke it: `public` or `authenticated` [default: authenticated]
     #[arg(long)]
     pub(crate) access: Option<String>,
-    /// Which secrets it gets: `all`, `none`, or names parted by commas [default: all]
+    /// Which secrets it gets: `all`, `referenced` (those that the code reads), `none`, or names parted by commas [default: all]
     #[arg(long, value_name = "WHICH")]
     pub(crate) secrets: Option<String>,
     /// The file of a folder that is run [default: index.ts, or index with another ending]

@@ -55,6 +55,9 @@ async fn deploy(context: &Context, args: Deploy) -> Done {
     let place = body.environment.as_deref().map(|environment| format!(" -e {environment}")).unwrap_or_default();
     let deployment: Deployment = context.client()?.call(Method::PUT, &path, &body).await?;
     context.output.show(&deployment, |deployment| active(deployment, "Deployed"))?;
+    for name in &deployment.missing_secrets {
+        context.output.hint(&format!("the code reads {name}, which it does not get: tresor secret put {name}{place}"));
+    }
     context.output.hint(&format!("try it: tresor function invoke {}{place}", args.name));
     Ok(())
 }
@@ -62,7 +65,7 @@ async fn deploy(context: &Context, args: Deploy) -> Done {
 /// `none` cannot be a secret's name: those are in capital letters.
 fn secrets(text: &str) -> Secrets {
     match text {
-        "all" => Secrets::Word(text.to_owned()),
+        "all" | "referenced" => Secrets::Word(text.to_owned()),
         "none" => Secrets::Names(Vec::new()),
         names => Secrets::Names(
             names.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect(),
