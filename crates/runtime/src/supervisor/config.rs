@@ -13,7 +13,7 @@ const WORKER_PATH_BYTES: usize = 12;
 /// Where clouds hand out their machine's credentials.
 const METADATA: [&str; 3] = ["169.254.169.254", "[fd00:ec2::254]", "metadata.google.internal"];
 
-/// How a [`Runtime`] runs its workers.
+/// How a [`Runtime`](crate::Runtime) runs its workers.
 #[derive(Debug, Clone)]
 pub struct RuntimeConfig {
     /// The engine.
@@ -30,7 +30,7 @@ pub struct RuntimeConfig {
     pub deny_net: Vec<String>,
 }
 
-/// Why a [`Runtime`] did not start.
+/// Why a [`Runtime`](crate::Runtime) did not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RuntimeError {

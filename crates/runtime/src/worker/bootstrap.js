@@ -137,19 +137,23 @@ let served;
 const serving = new Promise((resolve) => (served = resolve));
 let taken = false;
 
+/** What `answer` gives, or what `fail` makes of what it throws. Deno's own `onError` misses some of it. */
+function settle(answer, fail) {
+  const check = (value) => value instanceof Response ? value : fail(new TypeError("The handler returned no Response"));
+  try {
+    const value = answer();
+    return typeof value?.then === "function" ? value.then(check).catch(fail) : check(value);
+  } catch (error) {
+    return fail(error);
+  }
+}
+
 function listen(handler, options = {}) {
   if (taken) throw new TypeError("Deno.serve was called before: a function serves once");
   taken = true;
   const failed = options.onError;
-  const call = failed
-    ? async (request, info) => {
-      try {
-        return await handler(request, new Info(request, info));
-      } catch (error) {
-        return await failed(error);
-      }
-    }
-    : (request, info) => handler(request, new Info(request, info));
+  const fail = failed ? (error) => settle(() => failed(error), threw) : threw;
+  const call = (request, info) => settle(() => handler(request, new Info(request, info)), fail);
   return serve(
     { path: socket, onError: threw, onListen: () => served() },
     (request, info) => run(request.headers.get(INVOCATION_HEADER), call, request, info),

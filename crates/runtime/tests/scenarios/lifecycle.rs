@@ -64,10 +64,10 @@ async fn after_retire_nobody_gets_the_old_value_and_nobody_fails() {
     let release = host.runtime.worker(&key, || async { Err("boots no other") }).await.unwrap();
 
     host.runtime.retire(|key| key.generation < 2);
-    let new = host.get(&old.generation(2, "new-value"), "/").await.unwrap();
-    assert!(new.text.starts_with("new-value "));
     let stale = host.runtime.worker(&key, || async { Err::<runtime::Assignment, _>("asked to boot") }).await;
     assert!(matches!(stale, Err(WorkerError::Load("asked to boot"))), "the retired worker was given out");
+    let new = host.get(&old.generation(2, "new-value"), "/").await.unwrap();
+    assert!(new.text.starts_with("new-value "));
     let status: Vec<_> = host.runtime.workers().iter().map(|status| (status.key.generation, status.state)).collect();
     assert!(status.contains(&(1, WorkerState::Draining)) && status.contains(&(2, WorkerState::Ready)), "{status:?}");
 
