@@ -1,7 +1,8 @@
 //! From settings to a running server, and down again.
 
+use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -31,6 +32,9 @@ pub enum ServeError {
         /// Why.
         source: std::io::Error,
     },
+    /// Another server runs on this data folder.
+    #[error("another server is running on the data folder {0}: stop it, or choose another folder with --data")]
+    InUse(PathBuf),
     /// The address is taken or not ours.
     #[error("cannot listen on {address}: {source}; is another server running? Choose another address with --listen")]
     Listen {
@@ -75,6 +79,8 @@ pub async fn serve(config: Config, on_ready: impl FnOnce(&Ready)) -> Result<(), 
 
 /// A running server.
 pub(crate) struct Started {
+    /// Holds the data folder until the server is down.
+    _lock: File,
     pub(crate) ready: Ready,
     service: Service,
     stop: CancellationToken,
@@ -93,6 +99,7 @@ const GRACE: Duration = Duration::from_secs(10);
 
 async fn start(config: Config) -> Result<Started, ServeError> {
     private_dir(&config.data)?;
+    let lock = lock(&config.data)?;
     let listener = TcpListener::bind(config.listen)
         .await
         .map_err(|source| ServeError::Listen { address: config.listen, source })?;
@@ -149,10 +156,13 @@ async fn start(config: Config) -> Result<Started, ServeError> {
         deno,
     };
     Ok(Started {
+        _lock: lock,
         ready,
         stop: stop.clone(),
         server: tokio::spawn(
-            axum::serve(listener, router).with_graceful_shutdown(async move { until.cancelled().await }).into_future(),
+            axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
+                .with_graceful_shutdown(async move { until.cancelled().await })
+                .into_future(),
         ),
         recorder: tokio::spawn(recorder_task.run(store)),
         housekeeping: tokio::spawn(jobs::housekeeping(service.clone(), stop)),
@@ -200,6 +210,18 @@ fn private_dir(path: &Path) -> Result<(), ServeError> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
     // It may have been there already, and be open to others.
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)).map_err(failed)
+}
+
+/// Two servers on one folder would clear away each other's workers.
+fn lock(data: &Path) -> Result<File, ServeError> {
+    let failed = |source| ServeError::Data { path: data.to_owned(), source };
+    let file =
+        File::options().create(true).truncate(false).write(true).mode(0o600).open(data.join("lock")).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(ServeError::InUse(data.to_owned())),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
 }
 
 async fn root_key(path: &Path, store: &Store) -> Result<RootKey, ServeError> {

@@ -8,6 +8,7 @@ pub(crate) struct Sites {
     /// Without a slash at its end.
     url: String,
     hosts: Vec<String>,
+    behind_proxy: bool,
 }
 
 impl Sites {
@@ -26,12 +27,17 @@ impl Sites {
             let authority = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
             hosts.push(authority.split('/').next().unwrap_or_default().to_ascii_lowercase());
         }
-        Self { url, hosts }
+        Self { url, hosts, behind_proxy: public_url.is_some() }
     }
 
     /// How people reach the server.
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Whether a reverse proxy stands before it: that is what a public URL is named for.
+    pub(crate) fn is_behind_proxy(&self) -> bool {
+        self.behind_proxy
     }
 
     /// Whether browsers reach it over TLS, so that cookies can demand it.

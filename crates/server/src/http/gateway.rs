@@ -4,9 +4,10 @@
 //! a sandboxing policy, and the session cookie goes neither to them nor is it theirs to set.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
+use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header, request::Parts};
 use axum::response::{IntoResponse, Response};
 use domain::token::Kind;
@@ -126,6 +127,7 @@ fn rewrite(service: &Service, head: &mut Parts, call: &Call, token: Option<&str>
         head.headers.remove(header::AUTHORIZATION);
     }
     strip_session_cookie(&mut head.headers);
+    forwarded(service, head);
     if let Ok(actor) = HeaderValue::from_str(&call.actor()) {
         head.headers.insert(ACTOR, actor);
     }
@@ -142,6 +144,24 @@ fn rewrite(service: &Service, head: &mut Parts, call: &Call, token: Option<&str>
     let host = HeaderValue::from_str(&host).map_err(|_| bad_host())?;
     head.headers.insert(header::HOST, host);
     Ok(())
+}
+
+/// Tells the function who connected. A client can write what it likes into these headers, so they are kept only from a
+/// reverse proxy on this machine, which is there if a public URL was named.
+fn forwarded(service: &Service, head: &mut Parts) {
+    let Some(ConnectInfo(peer)) = head.extensions.get::<ConnectInfo<SocketAddr>>().copied() else { return };
+    let from_proxy = service.sites().is_behind_proxy() && peer.ip().is_loopback();
+    for name in ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"] {
+        if !from_proxy {
+            head.headers.remove(name);
+        }
+    }
+    let name = HeaderName::from_static("x-forwarded-for");
+    if !head.headers.contains_key(&name)
+        && let Ok(address) = HeaderValue::from_str(&peer.ip().to_string())
+    {
+        head.headers.insert(name, address);
+    }
 }
 
 fn strip_hop_by_hop(headers: &mut HeaderMap) {
