@@ -3,6 +3,7 @@
 mod config;
 mod error;
 mod loading;
+mod pool;
 mod status;
 
 use std::collections::HashMap;
@@ -15,6 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub use config::{RuntimeConfig, RuntimeError};
 pub use error::WorkerError;
 use loading::{Boot, Loading, outcome};
+use pool::{Pool, refill};
 pub use status::{WorkerState, WorkerStatus};
 
 use crate::folder;
@@ -29,6 +31,7 @@ pub struct Runtime(Arc<Inner>);
 
 struct Inner {
     booter: Booter,
+    pool: Arc<Pool>,
     max_workers: usize,
     table: Mutex<Table>,
     /// How many processes there are.
@@ -76,12 +79,14 @@ impl Runtime {
         };
         let inner = Arc::new(Inner {
             booter,
+            pool: Arc::new(Pool::new(config.pool)),
             max_workers: config.max_workers,
             table: Mutex::default(),
             processes: watch::Sender::new(0),
             handle: tokio::runtime::Handle::current(),
         });
         tokio::spawn(sweep(Arc::downgrade(&inner), config.idle));
+        tokio::spawn(refill(Arc::downgrade(&inner)));
         Ok(Self(inner))
     }
 
@@ -139,12 +144,18 @@ impl Runtime {
                 }
             }
         }
+        self.0.pool.close().await;
         let mut processes = self.0.processes.subscribe();
         if tokio::time::timeout(grace, processes.wait_for(|count| *count == 0)).await.is_err() {
             self.0.kill_all();
             // The sender lives in `self`.
             let _ = processes.wait_for(|count| *count == 0).await;
         }
+    }
+
+    /// How many processes wait for an assignment.
+    pub fn unassigned(&self) -> usize {
+        self.0.pool.len()
     }
 
     /// Every worker whose process runs.
@@ -221,7 +232,8 @@ impl Inner {
             self.processes.send_modify(|count| *count += 1);
         }
         let limit = assignment.limits.boot;
-        let started = self.booter.start(key, &assignment).await;
+        let taken = self.pool.take(&self.booter, assignment.limits.memory_mib).await;
+        let started = taken.and_then(|unassigned| self.booter.assign(unassigned, key, &assignment));
         // The values are on their way to the worker; ours are zeroized.
         drop(assignment);
         let (worker, tend) = started.map_err(|error| {
@@ -270,6 +282,7 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        drop(self.pool.abandon());
         self.kill_all();
     }
 }

@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 use domain::{AccountId, EnvironmentName, FunctionName, SecretName, Value};
 
 pub use body::WorkerBody;
-pub(crate) use boot::{BootError, Booter, ready};
+pub(crate) use boot::{BootError, Booter, Unassigned, ready};
 pub use invocation::{INVOCATION_HEADER, InvokeError, Lease, Outcome};
 pub use process::Exit;
 pub(crate) use process::Worker;

@@ -13,5 +13,7 @@ mod handlers;
 mod lifecycle;
 #[path = "scenarios/logs.rs"]
 mod logs;
+#[path = "scenarios/pool.rs"]
+mod pool;
 #[path = "scenarios/walls.rs"]
 mod walls;

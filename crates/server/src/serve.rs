@@ -92,6 +92,8 @@ pub(crate) struct Started {
 
 /// Most workers at once; each holds some 60 MiB.
 const MAX_WORKERS: usize = 64;
+/// Processes that wait for a function to be assigned.
+const POOL: usize = 3;
 /// A worker that nobody called for this long is ended.
 const IDLE: Duration = Duration::from_secs(300);
 /// Longest wait for running requests when stopping.
@@ -246,6 +248,7 @@ async fn functions(
         deno,
         dir: workers_dir(&config.data),
         max_workers: MAX_WORKERS,
+        pool: POOL,
         idle: IDLE,
         // A function must not reach the control plane it runs under.
         deny_net: vec![listener.to_string()],

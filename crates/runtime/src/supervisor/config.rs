@@ -23,6 +23,8 @@ pub struct RuntimeConfig {
     pub dir: PathBuf,
     /// Most workers that take invocations. Those that drain come on top.
     pub max_workers: usize,
+    /// How many processes boot ahead of need and wait, beside the workers.
+    pub pool: usize,
     /// A worker that nobody used for so long is retired.
     pub idle: Duration,
     /// `host:port` of every listener of the control plane: no function may connect there. A loopback or unspecified

@@ -13,6 +13,7 @@ use domain::{SecretName, Value};
 use serde::ser::{Serialize, SerializeMap as _, SerializeStruct as _, Serializer};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::UnixStream;
+use tokio::process::Child;
 use tokio::sync::{mpsc, watch};
 use zeroize::Zeroizing;
 
@@ -50,31 +51,68 @@ pub(crate) struct Booter {
     pub(crate) spawner: Spawner,
 }
 
+/// A process that has loaded the bootstrap and waits: of no account, with no code and no value. Dropped, it is killed.
+pub(crate) struct Unassigned {
+    id: String,
+    memory_mib: u32,
+    folder: Folder,
+    child: Child,
+    control: UnixStream,
+}
+
+impl Unassigned {
+    /// The heap limit it was started with; Deno takes it only then.
+    pub(crate) fn memory_mib(&self) -> u32 {
+        self.memory_mib
+    }
+
+    /// Whether its process still runs.
+    pub(crate) fn is_alive(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Ends it and waits until it is reaped.
+    pub(crate) async fn end(mut self) {
+        let _ = self.child.kill().await;
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join("s")
+    }
+}
+
 impl Booter {
-    /// Starts a worker's process and hands it its assignment; it may not serve yet. The future must be driven: it ends
-    /// when the process is reaped, its output read and its folder gone.
-    pub(crate) async fn start(
-        &self,
-        key: &Arc<WorkerKey>,
-        assignment: &Assignment,
-    ) -> std::io::Result<(Arc<Worker>, impl Future<Output = ()> + Send + 'static)> {
+    /// Starts a worker's process, which then waits to be assigned.
+    pub(crate) async fn spawn(&self, memory_mib: u32) -> std::io::Result<Unassigned> {
         let id = format!("w{}", random_hex(4)?);
-        let nonce = random_hex(16)?;
         let folder = Folder::create(&self.dir, &id)?;
-        let entry = folder.path().join("main.mjs");
-        crate::folder::write_private(&entry, assignment.code.as_bytes())?;
-        let socket = folder.path().join("s");
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         ours.set_nonblocking(true)?;
-        let ours = UnixStream::from_std(ours)?;
+        let control = UnixStream::from_std(ours)?;
         let launch = Launch {
             program: self.deno.clone(),
-            args: self.arguments(folder.path(), &socket, assignment.limits.memory_mib),
+            args: self.arguments(folder.path(), &folder.path().join("s"), memory_mib),
             env: environment(),
             dir: folder.path().to_path_buf(),
             stdin: Stdio::from(OwnedFd::from(theirs)),
         };
-        let mut child = self.spawner.spawn(launch).await?;
+        let child = self.spawner.spawn(launch).await?;
+        Ok(Unassigned { id, memory_mib, folder, child, control })
+    }
+
+    /// Makes a waiting process into a function's worker; it may not serve yet. The future must be driven: it ends when
+    /// the process is reaped, its output read and its folder gone.
+    pub(crate) fn assign(
+        &self,
+        unassigned: Unassigned,
+        key: &Arc<WorkerKey>,
+        assignment: &Assignment,
+    ) -> std::io::Result<(Arc<Worker>, impl Future<Output = ()> + Send + 'static)> {
+        let socket = unassigned.socket();
+        let Unassigned { id, folder, mut child, control: ours, .. } = unassigned;
+        let nonce = random_hex(16)?;
+        let entry = folder.path().join("main.mjs");
+        crate::folder::write_private(&entry, assignment.code.as_bytes())?;
 
         let sink = Arc::new(Sink {
             key: Arc::clone(key),

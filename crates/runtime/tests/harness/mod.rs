@@ -141,6 +141,7 @@ impl Host {
             deno: deno().await,
             dir: dir.path().join("r"),
             max_workers: 8,
+            pool: 1,
             idle: Duration::from_secs(600),
             deny_net: Vec::new(),
         };
