@@ -48,6 +48,9 @@ pub(crate) enum FunctionCommand {
     Logs {
         /// The function
         name: String,
+        /// Print lines as they come, until Ctrl-C
+        #[arg(short, long, conflicts_with_all = ["invocation", "limit"])]
+        follow: bool,
         /// Only this invocation
         #[arg(long, value_name = "ID")]
         invocation: Option<String>,

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use server::wire::{Deployment, Function, FunctionDetail, Invocation, LogLine, PutFunction, Rollback, Secrets};
 
-use super::{Context, invoke};
+use super::{Context, invoke, tail};
 use crate::cli::{Deploy, FunctionCommand};
 use crate::client::segment;
 use crate::failure::Done;
@@ -26,7 +26,10 @@ pub(super) async fn run(context: &Context, command: FunctionCommand) -> Done {
         }
         FunctionCommand::Delete { name, yes } => delete(context, &name, yes).await,
         FunctionCommand::Invoke(args) => invoke::run(context, args).await,
-        FunctionCommand::Logs { name, invocation, limit } => logs(context, &name, invocation.as_deref(), limit).await,
+        FunctionCommand::Logs { name, follow: true, .. } => tail::follow(context, &name).await,
+        FunctionCommand::Logs { name, invocation, limit, .. } => {
+            logs(context, &name, invocation.as_deref(), limit).await
+        }
         FunctionCommand::Invocations { name, environment, limit } => {
             invocations(context, &name, environment.as_deref(), limit).await
         }
@@ -188,10 +191,12 @@ async fn logs(context: &Context, name: &str, invocation: Option<&str>, limit: u3
     if page.items.is_empty() {
         context.output.note("No log lines. Functions write them with console.log");
     }
-    context.output.show(&page, |page| {
-        let line = |line: &LogLine| format!("{}  {:6}  {}", clean(&line.time), clean(&line.stream), clean(&line.text));
-        page.items.iter().map(line).collect::<Vec<_>>().join("\n")
-    })
+    context.output.show(&page, |page| page.items.iter().map(log_line).collect::<Vec<_>>().join("\n"))
+}
+
+/// One line as people read it.
+pub(super) fn log_line(line: &LogLine) -> String {
+    format!("{}  {:6}  {}", clean(&line.time), clean(&line.stream), clean(&line.text))
 }
 
 async fn invocations(context: &Context, name: &str, environment: Option<&str>, limit: u32) -> Done {

@@ -9,6 +9,7 @@ mod function;
 mod invoke;
 mod secret;
 mod serve;
+mod tail;
 mod verify;
 
 use std::future::Future;

@@ -126,6 +126,7 @@ async fn start(config: Config) -> Result<Started, ServeError> {
             .map_err(|source| ServeError::Data { path: admin_token_file.clone(), source })?;
     }
 
+    let stop = CancellationToken::new();
     let (recorder, recorder_task) = jobs::recorder();
     let (log_sender, log_receiver) = mpsc::channel(4_096);
     let functions = functions(&config, address, log_sender).await;
@@ -141,13 +142,13 @@ async fn start(config: Config) -> Result<Started, ServeError> {
         sites,
         metrics: Metrics::new(),
         recorder: recorder.clone(),
+        stopping: stop.clone(),
     });
 
     let login_link = match first {
         Some(first) => Some(first_login_link(&service, &first.admin_token).await.map_err(setup)?),
         None => None,
     };
-    let stop = CancellationToken::new();
     let until = stop.clone();
     let router = http::router(service.clone());
     let ready = Ready {

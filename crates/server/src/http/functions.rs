@@ -3,6 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_util::{Stream, StreamExt as _};
 
 use super::body::JsonBody;
 use super::extract::{Path, Query};
@@ -119,4 +121,22 @@ pub(crate) async fn logs(
 ) -> ApiResult<Json<Page<LogLine>>> {
     let rows = page.rows()?;
     Ok(Json(service.function_logs(&caller, &name, rows).await?))
+}
+
+/// The lines a function prints from now on, redacted, as server-sent events: `line` with a log line as JSON, and `missed`
+/// where the watcher was too slow.
+#[utoipa::path(get, path = "/api/v1/functions/{name}/logs/tail", tag = "functions", operation_id = "tail_function_logs", params(("name" = String, Path)),
+    responses((status = 200, description = "Events, until the caller hangs up", body = String, content_type = "text/event-stream"),
+        (status = "default", description = "Refused", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn tail(
+    State(service): State<Service>,
+    caller: Caller,
+    Path(name): Path<String>,
+) -> ApiResult<Sse<impl Stream<Item = Result<Event, axum::Error>>>> {
+    let lines = service.watch_logs(&caller, &name).await?;
+    let events = lines.map(|line| match line {
+        Some(line) => Event::default().event("line").json_data(line),
+        None => Ok(Event::default().event("missed").data("")),
+    });
+    Ok(Sse::new(events).keep_alive(KeepAlive::default()))
 }

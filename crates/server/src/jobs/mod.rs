@@ -4,4 +4,4 @@ mod housekeeping;
 mod recorder;
 
 pub(crate) use housekeeping::housekeeping;
-pub(crate) use recorder::{Recorder, recorder};
+pub(crate) use recorder::{Recorder, recorder, stream_word};

@@ -2,20 +2,23 @@
 //!
 //! Bounded: when the database lags behind, records are dropped and counted rather than requests slowed or memory filled.
 
+use std::sync::Arc;
+
 use domain::{AccountId, FunctionName};
 use runtime::{LogLine, Stream};
 use store::{InvocationRow, LogRow, Store};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::clock;
 use crate::service::Error;
 
 const QUEUE: usize = 16_384;
 const BATCH: usize = 1_000;
+const TAIL: usize = 1_024;
 
 enum Record {
     Invocation(Box<InvocationRow>),
-    Log(Box<LogLine>),
+    Log(Arc<LogLine>),
     /// Answered when all that was sent before is stored.
     Flush(oneshot::Sender<()>),
 }
@@ -24,6 +27,8 @@ enum Record {
 #[derive(Clone)]
 pub(crate) struct Recorder {
     queue: mpsc::Sender<Record>,
+    /// Log lines as they come, for those who watch. Whoever watches too slowly misses some.
+    tail: broadcast::Sender<Arc<LogLine>>,
 }
 
 /// The receiving half, to be run.
@@ -34,7 +39,8 @@ pub(crate) struct RecorderTask {
 /// Both halves.
 pub(crate) fn recorder() -> (Recorder, RecorderTask) {
     let (sender, receiver) = mpsc::channel(QUEUE);
-    (Recorder { queue: sender }, RecorderTask { queue: receiver })
+    let tail = broadcast::Sender::new(TAIL);
+    (Recorder { queue: sender, tail }, RecorderTask { queue: receiver })
 }
 
 impl Recorder {
@@ -45,7 +51,15 @@ impl Recorder {
 
     /// Takes a log line; `false` if it had to be dropped.
     pub(crate) fn log(&self, line: LogLine) -> bool {
-        self.queue.try_send(Record::Log(Box::new(line))).is_ok()
+        let line = Arc::new(line);
+        // It fails when nobody watches.
+        let _ = self.tail.send(Arc::clone(&line));
+        self.queue.try_send(Record::Log(line)).is_ok()
+    }
+
+    /// Log lines of every function from now on.
+    pub(crate) fn watch(&self) -> broadcast::Receiver<Arc<LogLine>> {
+        self.tail.subscribe()
     }
 
     /// Returns when everything taken before is stored, so that a reader sees what it just caused.
@@ -67,7 +81,7 @@ impl RecorderTask {
             for record in batch.drain(..) {
                 match record {
                     Record::Invocation(row) => invocations.push(*row),
-                    Record::Log(line) => logs.push(*line),
+                    Record::Log(line) => logs.push(line),
                     Record::Flush(done) => waiting.push(done),
                 }
             }
@@ -81,7 +95,7 @@ impl RecorderTask {
     }
 }
 
-async fn write(store: &Store, invocations: Vec<InvocationRow>, logs: Vec<LogLine>) -> Result<(), Error> {
+async fn write(store: &Store, invocations: Vec<InvocationRow>, logs: Vec<Arc<LogLine>>) -> Result<(), Error> {
     if invocations.is_empty() && logs.is_empty() {
         return Ok(());
     }
@@ -101,7 +115,7 @@ async fn write(store: &Store, invocations: Vec<InvocationRow>, logs: Vec<LogLine
                     }
                     // A function that was deleted meanwhile keeps no logs.
                     if let Some((_, Some(id))) = &known {
-                        rows.push(log_row(line, id, seq));
+                        rows.push(log_row(&line, id, seq));
                         seq += 1;
                     }
                 }
@@ -112,21 +126,22 @@ async fn write(store: &Store, invocations: Vec<InvocationRow>, logs: Vec<LogLine
         .await
 }
 
-fn stream(stream: Stream) -> &'static str {
+/// The API's word.
+pub(crate) fn stream_word(stream: Stream) -> &'static str {
     match stream {
         Stream::Stdout => "stdout",
         Stream::Stderr => "stderr",
     }
 }
 
-fn log_row(line: LogLine, function_id: &str, seq: u64) -> LogRow {
+fn log_row(line: &LogLine, function_id: &str, seq: u64) -> LogRow {
     LogRow {
         account: line.key.account.clone(),
         function_id: function_id.to_owned(),
-        invocation: line.invocation,
+        invocation: line.invocation.clone(),
         seq,
         time: clock::from_system(line.time),
-        stream: stream(line.stream).to_owned(),
-        text: line.text,
+        stream: stream_word(line.stream).to_owned(),
+        text: line.text.clone(),
     }
 }

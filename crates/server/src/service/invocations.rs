@@ -1,10 +1,14 @@
 //! Reading what functions did: invocations and log lines.
 
 use domain::{AccountId, Action, EnvironmentName, FunctionName, Invalid, Timestamp, limits};
+use futures_util::stream::{self, Stream, StreamExt as _};
 use store::{FunctionRow, InvocationRow};
+use tokio::sync::broadcast::error::RecvError;
 
 use super::secrets::cursor_invalid;
 use super::{Caller, Error, Service, show};
+use crate::clock;
+use crate::jobs::stream_word;
 use crate::wire::{self, Page};
 
 const LOG_ROWS: u32 = limits::LOG_LINES_PER_INVOCATION as u32;
@@ -67,6 +71,35 @@ impl Service {
         let function = self.readable_function(caller, function, None).await?;
         let lines = self.store.function_logs(&caller.actor.account, &function.id, rows).await?;
         Ok(Page { items: lines.iter().map(show::log_line).collect(), next_cursor: None })
+    }
+
+    /// The lines that a function prints from now on. `None` stands for lines that this watcher was too slow for.
+    pub(crate) async fn watch_logs(
+        &self,
+        caller: &Caller,
+        function: &str,
+    ) -> Result<impl Stream<Item = Option<wire::LogLine>> + use<>, Error> {
+        let function = self.readable_function(caller, function, None).await?;
+        let lines = self.recorder.watch();
+        let stopping = self.stopping.clone();
+        let lines = stream::unfold((lines, function), |(mut lines, function)| async move {
+            loop {
+                let line = match lines.recv().await {
+                    Ok(line) if line.key.account == function.account && line.key.function == function.name => line,
+                    Ok(_) => continue,
+                    Err(RecvError::Lagged(_)) => return Some((None, (lines, function))),
+                    Err(RecvError::Closed) => return None,
+                };
+                let shown = wire::LogLine {
+                    time: clock::from_system(line.time).to_string(),
+                    stream: stream_word(line.stream).to_owned(),
+                    invocation: line.invocation.clone(),
+                    text: line.text.clone(),
+                };
+                return Some((Some(shown), (lines, function)));
+            }
+        });
+        Ok(lines.take_until(stopping.cancelled_owned()))
     }
 
     async fn readable_function(

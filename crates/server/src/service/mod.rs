@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use runtime::{Bundler, Runtime};
 use store::Store;
+use tokio_util::sync::CancellationToken;
 
 pub(crate) use audit::AuditQuery;
 pub(crate) use caller::Caller;
@@ -60,6 +61,8 @@ pub(crate) struct Inner {
     pub(crate) sites: Sites,
     pub(crate) metrics: Metrics,
     pub(crate) recorder: Recorder,
+    /// Cancelled when the server stops: what would never end by itself ends then.
+    pub(crate) stopping: CancellationToken,
     pub(crate) generations: generations::Generations,
     pub(crate) routes: invoke::Routes,
 }
@@ -73,10 +76,21 @@ pub(crate) struct Functions {
 impl Service {
     /// From its parts.
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { store, keyring, server, functions, sites, metrics, recorder } = parts;
+        let Parts { store, keyring, server, functions, sites, metrics, recorder, stopping } = parts;
         let (generations, routes) = Default::default();
         Self {
-            inner: Arc::new(Inner { store, keyring, server, functions, sites, metrics, recorder, generations, routes }),
+            inner: Arc::new(Inner {
+                store,
+                keyring,
+                server,
+                functions,
+                sites,
+                metrics,
+                recorder,
+                stopping,
+                generations,
+                routes,
+            }),
         }
     }
 
@@ -105,6 +119,7 @@ pub(crate) struct Parts {
     pub(crate) sites: Sites,
     pub(crate) metrics: Metrics,
     pub(crate) recorder: Recorder,
+    pub(crate) stopping: CancellationToken,
 }
 
 /// A new identifier; ids made later sort later.

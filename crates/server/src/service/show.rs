@@ -124,7 +124,12 @@ pub(super) fn invocation(function: &FunctionName, row: &InvocationRow) -> wire::
 }
 
 pub(super) fn log_line(row: &LogRow) -> wire::LogLine {
-    wire::LogLine { time: time(row.time), stream: row.stream.clone(), text: row.text.clone() }
+    wire::LogLine {
+        time: time(row.time),
+        stream: row.stream.clone(),
+        invocation: row.invocation.clone(),
+        text: row.text.clone(),
+    }
 }
 
 /// The word for an actor's kind, as the audit log writes it.

@@ -172,6 +172,9 @@ pub struct LogLine {
     pub time: String,
     /// `stdout` or `stderr`.
     pub stream: String,
+    /// The invocation that printed it; absent for what was printed while the code loaded, or by no request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invocation: Option<String>,
     /// The text.
     pub text: String,
 }

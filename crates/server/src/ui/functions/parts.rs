@@ -83,6 +83,7 @@ mod tests {
         let line = LogLine {
             time: "2026-11-24T09:30:00.042Z".to_owned(),
             stream: "stdout".to_owned(),
+            invocation: None,
             text: "<script>\u{1b}[2J".to_owned(),
         };
         let shown = log(&[line], "").into_string();
