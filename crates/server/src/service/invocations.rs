@@ -110,6 +110,8 @@ impl Service {
     ) -> Result<FunctionRow, Error> {
         let name = FunctionName::parse(name)?;
         self.permit(caller, Action::InvocationList, environment, name.as_str()).await?;
+        // Whoever asks after an invocation ended shall find it.
+        self.recorder.flush().await;
         self.store.function(&caller.actor.account, &name).await?.ok_or(Error::not_found("function"))
     }
 
