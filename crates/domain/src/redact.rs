@@ -2,15 +2,22 @@
 //!
 //! For each value the automaton holds its raw form, JSON-escaped, percent-encoded (both letter cases, and form encoding
 //! with `+`), HTML-escaped, hex (both cases), `\u` escapes, base32, and base64 in the standard and the URL alphabet at
-//! all three alignments, so a value inside `base64(user:password)` is found too. Finding is one pass over the text,
-//! whatever the number of secrets.
+//! all three alignments, so a value inside `base64(user:password)` is found too. Each long line of a value of several
+//! lines is looked for by itself, as code prints keys line by line.
+//!
+//! Finding is one pass over the text, whatever the number of secrets: an automaton finds the first bytes of each form, and
+//! what it finds is compared in full. So a value of 64 KiB costs no more states than one of 16 bytes. All of it is built when
+//! the first text comes, not when a worker starts.
 //!
 //! A value shorter than six bytes is not looked for: it would turn logs to confetti while hiding nothing that could not
 //! be guessed. Such a value's mask shows nothing, and the docs say so.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::sync::OnceLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickBuilder, MatchKind};
+use aho_corasick::{AhoCorasick, MatchKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
@@ -19,80 +26,129 @@ use crate::{SecretName, Value};
 
 /// Shortest value, in bytes, that is looked for.
 pub const MIN_BYTES: usize = 6;
+/// How many bytes of a form the automaton knows.
+const HEAD_BYTES: usize = 16;
+/// Shortest line of a value of several lines that is looked for by itself.
+const LINE_BYTES: usize = 16;
 
-/// Finds a set of values in text. Holds their encoded forms in memory, so it lives no longer than the values' worker.
+type Form = Zeroizing<Vec<u8>>;
+
+/// Finds a set of values in text. Holds them in memory, so it lives no longer than their worker.
 pub struct Redactor {
+    secrets: Vec<(String, Zeroizing<String>)>,
+    built: OnceLock<Built>,
+}
+
+#[derive(Default)]
+struct Built {
+    /// Finds heads of forms. `None` if there is nothing to find, or if it could not be built.
     automaton: Option<AhoCorasick>,
-    /// What stands in for pattern `i`.
-    shown: Vec<String>,
-    longest: usize,
+    /// By the number of a head: the whole forms that begin with it, and whose they are.
+    forms: Vec<Vec<(Form, usize)>>,
 }
 
 impl Redactor {
     /// A redactor of `secrets`.
     pub fn new<'a>(secrets: impl IntoIterator<Item = (&'a SecretName, &'a Value)>) -> Self {
-        let mut patterns: Vec<Zeroizing<Vec<u8>>> = Vec::new();
-        let mut shown = Vec::new();
-        for (name, value) in secrets {
-            for form in forms(value.expose()) {
-                patterns.push(form);
-                shown.push(format!("[redacted {name}]"));
-            }
-        }
-        let longest = patterns.iter().map(|pattern| pattern.len()).max().unwrap_or(0);
-        let automaton = if patterns.is_empty() {
-            None
-        } else {
-            // Building fails only past 2^31 states; 10,000 secrets of 64 KiB in 20 forms stay below the account's limits
-            // in practice, and a worker must not run unredacted: see `Redactor::is_complete`.
-            AhoCorasickBuilder::new()
-                .match_kind(MatchKind::LeftmostLongest)
-                .build(patterns.iter().map(|p| p.as_slice()))
-                .ok()
-        };
-        Self { automaton, shown, longest }
+        let keep =
+            |(name, value): (&SecretName, &Value)| (format!("[redacted {name}]"), value.expose().to_owned().into());
+        Self { secrets: secrets.into_iter().map(keep).collect(), built: OnceLock::new() }
     }
 
     /// A redactor of nothing.
     pub fn none() -> Self {
-        Self { automaton: None, shown: Vec::new(), longest: 0 }
+        Self { secrets: Vec::new(), built: OnceLock::new() }
     }
 
-    /// Whether every value is looked for. If not, the caller must drop the text rather than show it.
-    pub fn is_complete(&self) -> bool {
-        self.automaton.is_some() || self.shown.is_empty()
-    }
-
-    /// The longest form in bytes. A reader of a stream keeps this many bytes back to find values across chunk borders.
+    /// No form is longer, in bytes: `\u` escapes make six of one. Who cuts a text must drop so much before the cut, since a
+    /// value that is cut itself is not found.
     pub fn longest(&self) -> usize {
-        self.longest
+        self.secrets.iter().map(|(_, value)| value.len() * 6).max().unwrap_or(0)
     }
 
     /// `text` with every value in it replaced by `[redacted NAME]`.
     pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        if !self.is_complete() {
-            return Cow::Borrowed("[redacted: too many secrets to search for]");
+        let built = self.built.get_or_init(|| Built::new(&self.secrets));
+        let Some(automaton) = &built.automaton else {
+            // Unsearched text is not shown.
+            return if built.forms.is_empty() {
+                text.into()
+            } else {
+                "[redacted: too many secrets to search for]".into()
+            };
+        };
+        let mut spans = Vec::new();
+        for head in automaton.find_overlapping_iter(text) {
+            let rest = text.as_bytes().get(head.start()..).unwrap_or_default();
+            for (form, secret) in built.forms.get(head.pattern().as_usize()).into_iter().flatten() {
+                if rest.starts_with(form) {
+                    spans.push((head.start(), head.start() + form.len(), *secret));
+                }
+            }
         }
-        let Some(automaton) = &self.automaton else { return Cow::Borrowed(text) };
+        if spans.is_empty() {
+            return Cow::Borrowed(text);
+        }
+        spans.sort_unstable_by_key(|&(start, end, _)| (start, Reverse(end)));
+        self.cut(text, &spans)
+    }
+
+    /// Replaces the spans, which are sorted; those that overlap become one, named for the first.
+    fn cut<'t>(&self, text: &'t str, spans: &[(usize, usize, usize)]) -> Cow<'t, str> {
         let mut out = String::new();
         let mut from = 0;
-        for found in automaton.find_iter(text) {
-            // A form is ASCII or whole UTF-8 text, so its borders are character borders.
-            out.push_str(text.get(from..found.start()).unwrap_or_default());
-            out.push_str(self.shown.get(found.pattern().as_usize()).map_or("[redacted]", String::as_str));
-            from = found.end();
-        }
-        if from == 0 {
-            return Cow::Borrowed(text);
+        for &(start, end, secret) in spans {
+            if start >= from {
+                // A form is whole UTF-8 text, so its borders are character borders.
+                out.push_str(text.get(from..start).unwrap_or_default());
+                out.push_str(self.secrets.get(secret).map_or("[redacted]", |(shown, _)| shown));
+            }
+            from = from.max(end);
         }
         out.push_str(text.get(from..).unwrap_or_default());
         Cow::Owned(out)
     }
 }
 
+impl Built {
+    fn new(secrets: &[(String, Zeroizing<String>)]) -> Self {
+        let mut numbers: HashMap<Vec<u8>, usize> = HashMap::new();
+        let mut forms: Vec<Vec<(Form, usize)>> = Vec::new();
+        for (secret, (_, value)) in secrets.iter().enumerate() {
+            for form in pieces(value).flat_map(forms_of) {
+                let head = form.iter().copied().take(HEAD_BYTES).collect::<Vec<u8>>();
+                let number = *numbers.entry(head).or_insert(forms.len());
+                if number == forms.len() {
+                    forms.push(Vec::new());
+                }
+                if let Some(same) = forms.get_mut(number) {
+                    same.push((form, secret));
+                }
+            }
+        }
+        if forms.is_empty() {
+            return Self::default();
+        }
+        let heads =
+            forms.iter().filter_map(|same| same.first()).map(|(form, _)| form.get(..HEAD_BYTES).unwrap_or(form));
+        let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(heads).ok();
+        Self { automaton, forms }
+    }
+}
+
+/// The value, and each long line of a value of several.
+fn pieces(value: &str) -> impl Iterator<Item = &str> {
+    let several = value.trim().contains('\n');
+    let lines = value
+        .lines()
+        .map(str::trim)
+        .filter(move |line| several && line.len() >= LINE_BYTES && !line.starts_with("-----"));
+    std::iter::once(value).chain(lines)
+}
+
 /// Every form in which `value` is looked for; none if it is too short.
-fn forms(value: &str) -> Vec<Zeroizing<Vec<u8>>> {
-    let mut forms: Vec<Zeroizing<Vec<u8>>> = Vec::new();
+fn forms_of(value: &str) -> Vec<Form> {
+    let mut forms: Vec<Form> = Vec::new();
     let mut add = |form: String| {
         let form = Zeroizing::new(form.into_bytes());
         if form.len() >= MIN_BYTES && !forms.contains(&form) {
@@ -246,6 +302,39 @@ mod tests {
         assert_eq!(redactor("123456").redact("a 123456 b"), "a [redacted KEY] b");
         assert_eq!(redactor("123456").redact("nothing here"), "nothing here");
         assert_eq!(Redactor::none().redact("anything"), "anything");
+    }
+
+    #[test]
+    fn a_large_value_is_found_whole_and_costs_little() {
+        let value: String = (0..65_536_u32).map(|n| char::from(b'a' + u8::try_from(n * n % 26).unwrap())).collect();
+        let redactor = redactor(&value);
+        assert_eq!(redactor.redact(&format!("<{value}>")), "<[redacted KEY]>");
+        assert_eq!(redactor.redact(&STANDARD.encode(&value)).matches("[redacted KEY]").count(), 1);
+        let heads: usize = redactor.built.get().unwrap().forms.len();
+        assert!(heads < 40, "{heads} heads");
+        assert_eq!(redactor.redact(&value[..64_000]), value[..64_000], "only whole values are hidden");
+    }
+
+    #[test]
+    fn lines_of_a_key_are_found_alone() {
+        let key = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\nBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj\n-----END PRIVATE KEY-----\n";
+        let redactor = redactor(key);
+        assert_eq!(redactor.redact("BKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"), "[redacted KEY]");
+        assert_eq!(redactor.redact(key), "[redacted KEY]");
+        assert_eq!(redactor.redact("-----END PRIVATE KEY-----"), "-----END PRIVATE KEY-----");
+    }
+
+    #[test]
+    fn values_that_begin_alike_are_told_apart_and_overlaps_leave_nothing() {
+        let secrets: Vec<_> = ["postgres://app:one@db/x", "postgres://app:two@db/x", "two@db/xyzzy"]
+            .iter()
+            .enumerate()
+            .map(|(n, value)| (SecretName::parse(&format!("S{n}")).unwrap(), Value::new((*value).to_owned()).unwrap()))
+            .collect();
+        let redactor = Redactor::new(secrets.iter().map(|(name, value)| (name, value)));
+        assert_eq!(redactor.redact("postgres://app:one@db/x postgres://app:two@db/x"), "[redacted S0] [redacted S1]");
+        assert_eq!(redactor.redact("postgres://app:two@db/xyzzy!"), "[redacted S1]!");
+        assert_eq!(redactor.redact("postgres://app:three@db/x"), "postgres://app:three@db/x");
     }
 
     #[test]
