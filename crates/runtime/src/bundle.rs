@@ -17,6 +17,8 @@ use crate::folder::{self, Folder, random_hex};
 use crate::launch::{Launch, Spawner};
 use crate::source_map::{self, MapError};
 
+/// Most memory of a bundler process; large packages take some hundred MiB.
+const MEMORY_BYTES: u64 = 4 << 30;
 /// How long the bundler may take; packages are downloaded in it.
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// The bundler that Deno 2.9 runs, and the name under which it looks for it before it downloads it.
@@ -208,7 +210,8 @@ impl Inner {
             ["DENO_NO_UPDATE_CHECK", "DENO_NO_PACKAGE_JSON", "NO_COLOR"].map(|name| (name, OsString::from("1"))),
         );
         let program = self.deno.path().to_path_buf();
-        let launch = Launch { program, args, env, dir: root.to_path_buf(), stdin: Stdio::null() };
+        let (dir, stdin) = (root.to_path_buf(), Stdio::null());
+        let launch = Launch { program, args, env, dir, memory_bytes: MEMORY_BYTES, stdin };
         let child = self.spawner.spawn(launch).await?;
         let group = Group(child.id());
         let output = tokio::time::timeout(self.timeout, child.wait_with_output()).await;

@@ -20,6 +20,8 @@ pub(crate) struct Launch {
     pub(crate) args: Vec<OsString>,
     pub(crate) env: Vec<(&'static str, OsString)>,
     pub(crate) dir: PathBuf,
+    /// Most private memory, in bytes: heaps, buffers, stacks and compiled code of all its threads.
+    pub(crate) memory_bytes: u64,
     pub(crate) stdin: Stdio,
 }
 
@@ -29,9 +31,10 @@ impl Launch {
         command.args(self.args).env_clear().envs(self.env).current_dir(self.dir);
         command.stdin(self.stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         let parent = rustix::process::getpid();
-        let confine = move || confine(parent);
+        let memory_bytes = self.memory_bytes;
+        let confine = move || confine(parent, memory_bytes);
         // SAFETY: `confine` runs in the child between fork and exec, where only async-signal-safe calls are allowed. It
-        // makes plain system calls through rustix, allocates nothing, takes no lock and captures one `Copy` number.
+        // makes plain system calls through rustix, allocates nothing, takes no lock and captures two `Copy` numbers.
         unsafe { std::os::unix::process::CommandExt::pre_exec(&mut command, confine) };
         let mut command = Command::from(command);
         command.kill_on_drop(true);
@@ -40,11 +43,14 @@ impl Launch {
 }
 
 /// In the child, before it becomes Deno.
-fn confine(parent: rustix::process::Pid) -> io::Result<()> {
+fn confine(parent: rustix::process::Pid, memory_bytes: u64) -> io::Result<()> {
     // A session of its own: a terminal's ^C reaches the server, which drains its workers, and not the workers.
     rustix::process::setsid()?;
     // A core file would hold the values.
     rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    // V8 limits its heap only; buffers, WebAssembly memories and further threads are outside it. An allocation beyond this
+    // fails, mostly as a RangeError that the function can see.
+    rustix::process::setrlimit(Resource::Data, Rlimit { current: Some(memory_bytes), maximum: Some(memory_bytes) })?;
     #[cfg(target_os = "linux")]
     {
         rustix::thread::set_no_new_privs(true)?;

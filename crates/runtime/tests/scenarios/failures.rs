@@ -205,3 +205,23 @@ async fn a_caller_that_hangs_up_aborts_the_request() {
     assert_eq!(host.get(&function, "/ping").await.unwrap().text, "pong");
     assert_eq!(host.runtime.workers()[0].in_flight, 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_outside_the_heap_is_bounded_and_neighbours_live() {
+    let host = Host::new().await;
+    let neighbour = Function::new("waits").await;
+    host.get(&neighbour, "/").await.unwrap();
+    let function = Function::new("memory_bombs").await;
+    for path in ["/buffers", "/wasm", "/threads"] {
+        let failure = host.get(&function, path).await.unwrap_err();
+        let ended = matches!(
+            failure,
+            Failure::Invoke(InvokeError::Threw { .. } | InvokeError::Crashed { .. } | InvokeError::Timeout { .. })
+        );
+        assert!(ended, "{path}: {failure:?}");
+        // Whatever it did to itself, a new generation of it works, and so do the others.
+        assert_eq!(host.get(&function.generation(2, "a-new-value"), "/").await.unwrap().status, 200);
+        assert!(!host.get(&neighbour, "/").await.unwrap().cold);
+        host.runtime.retire(|key| key.function == function.key.function);
+    }
+}
