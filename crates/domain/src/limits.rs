@@ -28,7 +28,9 @@ pub const PAGE_ROWS: u32 = 500;
 pub const PAGE_ROWS_DEFAULT: u32 = 100;
 /// Longest `Idempotency-Key`, in characters.
 pub const IDEMPOTENCY_KEY_CHARS: usize = 128;
-/// Most log lines kept of one invocation.
-pub const LOG_LINES_PER_INVOCATION: usize = 1_000;
+/// Most log lines kept of one invocation in one minute; as many of what a worker prints outside invocations.
+pub const LOG_LINES_PER_MINUTE: u32 = 1_000;
+/// Most log lines of one invocation that are shown at once.
+pub const LOG_LINES_SHOWN: u32 = 10_000;
 /// Longest log line; the rest is cut and the cut is said.
 pub const LOG_LINE_BYTES: usize = 16 * 1024;

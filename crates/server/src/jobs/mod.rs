@@ -1,6 +1,7 @@
 //! Work in the background: recording invocations, signing checkpoints, deleting what is old.
 
 mod housekeeping;
+mod quota;
 mod recorder;
 
 pub(crate) use housekeeping::housekeeping;

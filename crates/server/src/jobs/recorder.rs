@@ -4,11 +4,13 @@
 
 use std::sync::Arc;
 
+use domain::limits::LOG_LINES_PER_MINUTE;
 use domain::{AccountId, FunctionName};
 use runtime::{LogLine, Stream};
 use store::{InvocationRow, LogRow, Store};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+use super::quota::{Quota, Verdict};
 use crate::clock;
 use crate::service::Error;
 
@@ -75,13 +77,14 @@ impl RecorderTask {
     /// Runs until every [`Recorder`] is gone and what they sent is stored.
     pub(crate) async fn run(mut self, store: Store) {
         let mut batch = Vec::with_capacity(BATCH);
+        let mut quota = Quota::default();
         while self.queue.recv_many(&mut batch, BATCH).await > 0 {
             let mut waiting = Vec::new();
             let (mut invocations, mut logs) = (Vec::new(), Vec::new());
             for record in batch.drain(..) {
                 match record {
                     Record::Invocation(row) => invocations.push(*row),
-                    Record::Log(line) => logs.push(line),
+                    Record::Log(line) => logs.extend(within(&mut quota, line)),
                     Record::Flush(done) => waiting.push(done),
                 }
             }
@@ -92,6 +95,19 @@ impl RecorderTask {
                 let _ = done.send(());
             }
         }
+    }
+}
+
+/// The line, or what stands in its place when there were too many.
+fn within(quota: &mut Quota, line: Arc<LogLine>) -> Option<Arc<LogLine>> {
+    let source = line.invocation.as_deref().unwrap_or(&line.worker);
+    match quota.count(source, clock::from_system(line.time).as_millis()) {
+        Verdict::Keep => Some(line),
+        Verdict::Last => {
+            let text = format!("[more than {LOG_LINES_PER_MINUTE} lines in a minute: the rest is not kept]");
+            Some(Arc::new(LogLine { text, ..(*line).clone() }))
+        }
+        Verdict::Drop => None,
     }
 }
 

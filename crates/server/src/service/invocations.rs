@@ -11,8 +11,6 @@ use crate::clock;
 use crate::jobs::stream_word;
 use crate::wire::{self, Page};
 
-const LOG_ROWS: u32 = limits::LOG_LINES_PER_INVOCATION as u32;
-
 impl Service {
     /// A function's invocations, newest first.
     pub(crate) async fn list_invocations(
@@ -57,7 +55,7 @@ impl Service {
         let function = self.readable_function(caller, function, None).await?;
         let account = &caller.actor.account;
         self.invocation_of(account, &function, id).await?;
-        let lines = self.store.invocation_logs(account, id, LOG_ROWS).await?;
+        let lines = self.store.invocation_logs(account, id, limits::LOG_LINES_SHOWN).await?;
         Ok(Page { items: lines.iter().map(show::log_line).collect(), next_cursor: None })
     }
 
