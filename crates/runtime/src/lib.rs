@@ -15,5 +15,6 @@ pub use bundle::{Bundle, BundleError, Bundler, Source};
 pub use deno::{Deno, DenoError};
 pub use supervisor::{Runtime, RuntimeConfig, RuntimeError, WorkerError, WorkerState, WorkerStatus};
 pub use worker::{
-    Assignment, Exit, INVOCATION_HEADER, InvokeError, Lease, Limits, LogLine, Outcome, Stream, WorkerBody, WorkerKey,
+    Assignment, Cleaner, Exit, INVOCATION_HEADER, InvokeError, Lease, Limits, LogLine, Outcome, Stream, WorkerBody,
+    WorkerKey,
 };

@@ -43,6 +43,10 @@ pub(super) fn parse(stderr: &str, root: &Path) -> BundleError {
         return BundleError::Import { file: url.to_owned(), line, column, message };
     };
     let file = file.to_owned();
+    // Said of files outside only where they do not exist; those that do are found by the bundle's source map.
+    if message.contains("Cannot read file") {
+        return outside(file, line, column);
+    }
     if ABOUT_IMPORTS.iter().any(|part| message.contains(part)) {
         // A missing file outside reads like any other outside: whether it exists is not told.
         if message.contains("\"file://") {

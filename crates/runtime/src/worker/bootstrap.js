@@ -49,7 +49,10 @@ function describe(error, depth = 0) {
 }
 
 function threw(error) {
-  return new Response(describe(error).slice(0, LONGEST_TEXT), { status: 500, headers: { [THREW_HEADER]: mark.slice(1) } });
+  const text = describe(error).slice(0, LONGEST_TEXT);
+  // Printed here and not where the response is read, so that it stands after what the function printed before.
+  print(text, 2);
+  return new Response(text, { status: 500, headers: { [THREW_HEADER]: mark.slice(1) } });
 }
 
 // ---- the control channel

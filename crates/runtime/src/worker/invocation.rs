@@ -9,10 +9,11 @@ use hyper::body::{Body, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Request, Response, Version};
 
+use super::WorkerKey;
 use super::body::WorkerBody;
 use super::connection::{BodyError, Connection, RequestBody, SendError};
+use super::output::Sink;
 use super::process::{Exit, Worker};
-use super::{Stream, WorkerKey};
 
 /// Holds the invocation's id. The function sees it and may pass it on; a caller's own is overwritten.
 pub const INVOCATION_HEADER: &str = "x-tresor-invocation";
@@ -105,6 +106,16 @@ impl Drop for InUse {
     }
 }
 
+/// Hides a worker's values in texts.
+pub struct Cleaner(Arc<Sink>);
+
+impl Cleaner {
+    /// `text` without the values, without control characters, and not longer than a log line.
+    pub fn clean(&self, text: &str) -> String {
+        self.0.clean(text)
+    }
+}
+
 /// The right to one invocation in a worker that is ready.
 pub struct Lease {
     /// This lease's caller waited for the worker's boot.
@@ -126,6 +137,11 @@ impl Lease {
     /// What [`super::Assignment::label`] said of the worker's values.
     pub fn label(&self) -> &Arc<str> {
         &self.worker.0.label
+    }
+
+    /// Hides the worker's values in texts about the invocation, also after it has ended.
+    pub fn cleaner(&self) -> Cleaner {
+        Cleaner(Arc::clone(&self.worker.0.sink))
     }
 
     /// The key of the worker.
@@ -156,7 +172,7 @@ impl Lease {
             let request = prepare(request, invocation)?;
             match worker.connections.send(request).await {
                 Ok((response, connection)) if threw(&response, &worker.nonce) => {
-                    Err(thrown(&worker, response, connection, invocation).await)
+                    Err(thrown(&worker, response, connection).await)
                 }
                 Ok(answer) => Ok(answer),
                 Err(error) => Err(failed(&worker, error).await),
@@ -223,20 +239,14 @@ fn threw(response: &Response<Incoming>, nonce: &str) -> bool {
     response.headers().get(THREW_HEADER).is_some_and(|value| value.as_bytes() == nonce.as_bytes())
 }
 
-/// Reads what was thrown and logs it as the invocation's.
-async fn thrown(
-    worker: &Worker,
-    response: Response<Incoming>,
-    connection: Connection,
-    invocation: &str,
-) -> InvokeError {
+/// Reads what was thrown. The worker has printed it too.
+async fn thrown(worker: &Worker, response: Response<Incoming>, connection: Connection) -> InvokeError {
     let text = match Limited::new(response.into_body(), THREW_BYTES).collect().await {
         Ok(body) => body.to_bytes(),
         Err(_) => Bytes::new(),
     };
     worker.connections.give_back(connection);
     let message = worker.sink.clean(&String::from_utf8_lossy(&text));
-    worker.sink.log(Stream::Stderr, Some(invocation.to_owned()), message.clone());
     InvokeError::Threw { message }
 }
 
