@@ -1,10 +1,10 @@
 //! From settings to a running server, and down again.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use envelope::{KeyFileError, RootKey};
 use runtime::{Bundler, Deno, LogLine, Runtime, RuntimeConfig};
@@ -70,9 +70,11 @@ pub enum ServeError {
 /// # Errors
 /// Why it did not start.
 pub async fn serve(config: Config, on_ready: impl FnOnce(&Ready)) -> Result<(), ServeError> {
+    // Before anyone can know that it runs: a signal that came earlier would end it without a word.
+    let stop = stop_signal()?;
     let started = start(config).await?;
     on_ready(&started.ready);
-    stop_signal().await;
+    stop.await;
     tracing::info!("stopping: finishing running requests");
     started.stop().await
 }
@@ -178,9 +180,10 @@ impl Started {
     /// Finishes running requests, ends the workers, writes what was recorded, closes the database.
     async fn stop(self) -> Result<(), ServeError> {
         self.stop.cancel();
+        let began = Instant::now();
         let served = tokio::time::timeout(GRACE, self.server).await;
         if let Ok(functions) = &self.service.functions {
-            functions.runtime.shutdown(GRACE).await;
+            functions.runtime.shutdown(GRACE.saturating_sub(began.elapsed())).await;
         }
         self.logs.abort();
         self.service.recorder.flush().await;
@@ -195,17 +198,16 @@ impl Started {
     }
 }
 
-async fn stop_signal() {
+/// Listens from now on; the future ends when the process is asked to stop.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        tracing::error!("cannot listen for signals: stop the server with SIGKILL");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 fn private_dir(path: &Path) -> Result<(), ServeError> {
@@ -220,10 +222,11 @@ fn lock(data: &Path) -> Result<File, ServeError> {
     let failed = |source| ServeError::Data { path: data.to_owned(), source };
     let file =
         File::options().create(true).truncate(false).write(true).mode(0o600).open(data.join("lock")).map_err(failed)?;
-    match file.try_lock() {
+    // A record lock, which no child inherits: a worker between fork and exec must not hold it after its server was killed.
+    match rustix::fs::fcntl_lock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(ServeError::InUse(data.to_owned())),
-        Err(TryLockError::Error(source)) => Err(failed(source)),
+        Err(rustix::io::Errno::AGAIN | rustix::io::Errno::ACCESS) => Err(ServeError::InUse(data.to_owned())),
+        Err(source) => Err(failed(source.into())),
     }
 }
 

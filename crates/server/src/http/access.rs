@@ -20,7 +20,7 @@ use crate::wire::{
 pub(crate) async fn create_token(
     State(service): State<Service>,
     caller: Caller,
-    JsonBody(body, _): JsonBody<CreateToken>,
+    JsonBody(body): JsonBody<CreateToken>,
 ) -> ApiResult<(StatusCode, Json<CreatedToken>)> {
     Ok((StatusCode::CREATED, Json(service.create_token(&caller, body).await?)))
 }
@@ -93,7 +93,7 @@ pub(crate) async fn create_login_link(
 pub(crate) async fn create_account(
     State(service): State<Service>,
     caller: Caller,
-    JsonBody(body, _): JsonBody<CreateAccount>,
+    JsonBody(body): JsonBody<CreateAccount>,
 ) -> ApiResult<(StatusCode, Json<CreatedAccount>)> {
     Ok((StatusCode::CREATED, Json(service.create_account(&caller, &body.name).await?)))
 }

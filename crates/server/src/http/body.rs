@@ -1,21 +1,22 @@
 //! JSON bodies, read so that no error can echo what was sent.
 
-use axum::body::Bytes;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
 use domain::{Invalid, limits};
+use http_body_util::BodyExt as _;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use super::problem::ApiError;
 
 /// The body of a request as `T`. Refuses other content types, deep nesting, unknown and repeated fields.
-pub(crate) struct JsonBody<T>(pub(crate) T, pub(crate) Zeroizing<Vec<u8>>);
+pub(crate) struct JsonBody<T>(pub(crate) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim();
         if kind != "application/json" {
@@ -25,29 +26,48 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
                 "Send the body as `content-type: application/json`.",
             ));
         }
-        let bytes =
-            Bytes::from_request(request, state).await.map_err(|rejection| match rejection.into_response_status() {
-                StatusCode::PAYLOAD_TOO_LARGE => ApiError::new(
-                    StatusCode::PAYLOAD_TOO_LARGE,
-                    "body_too_large",
-                    "The body is larger than this endpoint takes.",
-                ),
-                _ => ApiError::new(StatusCode::BAD_REQUEST, "body_incomplete", "The body ended before it was whole."),
-            })?;
-        // Zeroizes at least the copy that this code controls.
-        let bytes = Zeroizing::new(bytes.to_vec());
-        parse(&bytes).map(|parsed| Self(parsed, bytes)).map_err(ApiError::from)
+        let limit = request.extensions().get::<BodyLimit>().map_or(limits::API_REQUEST_BYTES, |limit| limit.0);
+        let bytes = read(request.into_body(), limit).await?;
+        parse(&bytes).map(Self).map_err(ApiError::from)
     }
 }
 
-trait RejectionStatus {
-    fn into_response_status(self) -> StatusCode;
-}
+/// The largest body of a route, in bytes, as an extension of its requests; `limits::API_REQUEST_BYTES` without one.
+#[derive(Clone, Copy)]
+pub(crate) struct BodyLimit(pub(crate) usize);
 
-impl RejectionStatus for axum::extract::rejection::BytesRejection {
-    fn into_response_status(self) -> StatusCode {
-        self.status()
+/// How much more than the limit is read and thrown away, so that a client that sends before it listens gets its answer.
+const DISCARDED_BYTES: usize = 64 * 1024 * 1024;
+
+/// Reads a body into a buffer that is zeroized.
+async fn read(mut body: Body, limit: usize) -> Result<Zeroizing<Vec<u8>>, ApiError> {
+    // A buffer that grows leaves copies behind; most clients tell the length.
+    let told = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(told.min(limit)));
+    let mut discarded = 0;
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else {
+            return Err(ApiError::new(
+                StatusCode::BAD_REQUEST,
+                "body_incomplete",
+                "The body ended before it was whole.",
+            ));
+        };
+        let Ok(data) = frame.into_data() else { continue };
+        if discarded == 0 && bytes.len() + data.len() <= limit {
+            bytes.extend_from_slice(&data);
+            continue;
+        }
+        discarded += data.len();
+        if discarded > DISCARDED_BYTES {
+            break;
+        }
     }
+    if discarded == 0 {
+        return Ok(bytes);
+    }
+    let detail = format!("The body is larger than the {limit} bytes that this endpoint takes.");
+    Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail))
 }
 
 /// Reads JSON. Errors name the field and the rule; the place is a byte position, never the text there.

@@ -22,7 +22,7 @@ pub(crate) async fn deploy(
     State(service): State<Service>,
     caller: Caller,
     Path(name): Path<String>,
-    JsonBody(body, _): JsonBody<PutFunction>,
+    JsonBody(body): JsonBody<PutFunction>,
 ) -> ApiResult<(StatusCode, Json<Deployment>)> {
     Ok((StatusCode::CREATED, Json(service.deploy_function(&caller, &name, body).await?)))
 }
@@ -60,7 +60,7 @@ pub(crate) async fn rollback(
     State(service): State<Service>,
     caller: Caller,
     Path(name): Path<String>,
-    JsonBody(body, _): JsonBody<Rollback>,
+    JsonBody(body): JsonBody<Rollback>,
 ) -> ApiResult<Json<Deployment>> {
     Ok(Json(service.rollback_function(&caller, &name, body.number, body.environment.as_deref()).await?))
 }

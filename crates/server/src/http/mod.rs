@@ -15,12 +15,12 @@ pub(crate) mod problem;
 pub(crate) mod request_id;
 mod secrets;
 
-use axum::Router;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::StatusCode;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
+use axum::{Extension, Router};
 use domain::limits;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
@@ -29,6 +29,7 @@ use utoipa_axum::routes;
 use crate::metrics::RequestLabels;
 use crate::service::Service;
 use crate::ui;
+use body::BodyLimit;
 use problem::ApiError;
 
 /// Every route of the server.
@@ -69,7 +70,7 @@ fn api() -> OpenApiRouter<Service> {
     let deploy = OpenApiRouter::new()
         .routes(routes!(functions::deploy, functions::get, functions::delete))
         // JSON escapes can double a source.
-        .layer(DefaultBodyLimit::max(2 * limits::BUNDLE_BYTES));
+        .layer(Extension(BodyLimit(2 * limits::BUNDLE_BYTES)));
     OpenApiRouter::new()
         .routes(routes!(secrets::put, secrets::get, secrets::delete))
         .routes(routes!(secrets::list))
@@ -91,7 +92,6 @@ fn api() -> OpenApiRouter<Service> {
         .routes(routes!(audit::checkpoint))
         .routes(routes!(audit::proof))
         .routes(routes!(audit::export))
-        .layer(DefaultBodyLimit::max(limits::API_REQUEST_BYTES))
         .merge(deploy)
 }
 
@@ -116,13 +116,17 @@ async fn method_not_allowed() -> ApiError {
     )
 }
 
+const METHODS: [Method; 7] =
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
+
 async fn count(State(service): State<Service>, request: Request, next: Next) -> Response {
     // The route, not the path: in a path that was put together wrongly anything can stand, a value too.
     let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
-    let method = request.method().clone();
+    // Likewise: HTTP takes any word for a method.
+    let method = if METHODS.contains(request.method()) { request.method().to_string() } else { "-".to_owned() };
     let response = next.run(request).await;
     let status = response.status().as_u16();
     service.metrics.requests.get_or_create(&RequestLabels { status }).inc();
-    tracing::info!(request_id = request_id::current(), %method, route, status, "request");
+    tracing::info!(request_id = request_id::current(), method, route, status, "request");
     response
 }

@@ -102,15 +102,20 @@ fn invalid(fields: Vec<Invalid>) -> ApiError {
 
 fn bundle(error: &BundleError) -> ApiError {
     let (code, place) = match error {
-        BundleError::Syntax { file, line, column, .. } => ("source_syntax", Some((file, *line, *column))),
-        BundleError::Import { file, line, column, .. } => ("source_import", Some((file, *line, *column))),
+        BundleError::Syntax { file, line, column, message } => ("source_syntax", Some((file, *line, *column, message))),
+        BundleError::Import { file, line, column, message } => ("source_import", Some((file, *line, *column, message))),
         BundleError::TooLarge { .. } => ("bundle_too_large", None),
         BundleError::Timeout { .. } => ("bundle_timeout", None),
         _ => ("source_invalid", None),
     };
-    let detail = error.to_string();
+    // Deno does not always tell a place.
+    let detail = match place {
+        Some((_, 0, _, message)) => message.clone(),
+        _ => error.to_string(),
+    };
     let errors = place
-        .map(|(file, line, column)| FieldProblem {
+        .filter(|(_, line, ..)| *line > 0)
+        .map(|(file, line, column, _)| FieldProblem {
             field: file.clone(),
             code: code.to_owned(),
             detail: detail.clone(),
@@ -135,6 +140,10 @@ impl IntoResponse for ApiError {
         };
         let mut response = (self.status, Json(problem)).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if self.status == StatusCode::PAYLOAD_TOO_LARGE {
+            // What was not read of the body ends the connection: the caller must not send its next request on it.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

@@ -37,7 +37,7 @@ pub(crate) async fn put(
     caller: Caller,
     Path(name): Path<String>,
     headers: HeaderMap,
-    JsonBody(body, _raw): JsonBody<PutSecret>,
+    JsonBody(body): JsonBody<PutSecret>,
 ) -> ApiResult<Response> {
     let input = PutInput {
         value: body.value.take(),
@@ -133,7 +133,7 @@ pub(crate) async fn activate(
     State(service): State<Service>,
     caller: Caller,
     Path(name): Path<String>,
-    JsonBody(body, _): JsonBody<ActivateSecret>,
+    JsonBody(body): JsonBody<ActivateSecret>,
 ) -> ApiResult<Json<Secret>> {
     Ok(Json(service.activate_secret(&caller, &name, body.version, body.environment.as_deref()).await?))
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use store::{ActiveRow, DeploymentRow, FunctionRow};
 
 use super::caller::{Caller, Permit};
+use super::imports;
 use super::references::references;
 use super::secrets::{environment_or_production, unknown_environment};
 use super::{Error, Service, new_id, show};
@@ -50,7 +51,9 @@ impl Service {
         let permit = self.permit(caller, Action::FunctionDeploy, Some(&environment), name.as_str()).await?;
         let checked = check(caller, name, environment, input)?;
         self.environment(&checked.account, &checked.environment).await?;
-        let bundle = self.functions()?.bundler.bundle(&checked.source).await?;
+        let bundler = &self.functions()?.bundler;
+        imports::check(&checked.source.files)?;
+        let bundle = bundler.bundle(&checked.source).await?;
         if bundle.code.len() > limits::BUNDLE_BYTES {
             return Err(runtime::BundleError::TooLarge { bytes: bundle.code.len(), limit: limits::BUNDLE_BYTES }.into());
         }

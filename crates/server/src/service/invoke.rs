@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, RwLock};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use axum::body::Body;
 use axum::http::{Request, Response};
@@ -10,7 +10,7 @@ use domain::{
     Access, AccountId, AccountName, Action, Actor, ActorKind, EnvironmentName, FunctionName, RequestId, authorize,
 };
 use envelope::Binding;
-use runtime::{Assignment, InvokeError, Limits, Outcome, WorkerBody, WorkerError, WorkerKey};
+use runtime::{Assignment, Cleaner, InvokeError, Limits, LogLine, Outcome, Stream, WorkerBody, WorkerError, WorkerKey};
 use store::InvocationRow;
 use thiserror::Error;
 
@@ -128,9 +128,12 @@ impl Service {
             Ok(lease) => lease,
             Err(error) => {
                 let (status, outcome) = worker_failure(&error);
+                if outcome == "boot_error" {
+                    self.log_boot_failure(call, error.to_string());
+                }
                 self.record(
                     call,
-                    &Ran { worker: String::new(), cold: true, versions: "{}".into() },
+                    &Ran { worker: String::new(), cold: true, versions: "{}".into(), cleaner: None },
                     status,
                     outcome,
                     Some(error.to_string()),
@@ -138,16 +141,20 @@ impl Service {
                 return Err(CallError::Worker(error));
             }
         };
-        let ran =
-            Arc::new(Ran { worker: lease.worker().to_string(), cold: lease.cold, versions: Arc::clone(lease.label()) });
+        let ran = Ran {
+            worker: lease.worker().to_string(),
+            cold: lease.cold,
+            versions: Arc::clone(lease.label()),
+            cleaner: Some(lease.cleaner()),
+        };
         // The outcome is known when the body ended, the status before: whoever comes second writes the record.
         let (answered, status) = tokio::sync::oneshot::channel::<(u16, Option<String>)>();
         let (ended, outcome) = tokio::sync::oneshot::channel::<Outcome>();
-        let (service, recorded, record) = (self.clone(), Arc::clone(&ran), call.record());
+        let (service, record) = (self.clone(), call.record());
         tokio::spawn(async move {
             let outcome = outcome.await.unwrap_or(Outcome::ClientClosed);
             let (status, error) = status.await.unwrap_or((499, None));
-            service.record(&record, &recorded, status, outcome.as_str(), error);
+            service.record(&record, &ran, status, outcome.as_str(), error);
         });
         let result = lease
             .send(request, &call.id, move |outcome| {
@@ -160,6 +167,21 @@ impl Service {
         };
         let _ = answered.send(answer);
         Ok(result?)
+    }
+
+    /// The caller is told to look here, under its invocation's id.
+    fn log_boot_failure(&self, call: &Call, text: String) {
+        let line = LogLine {
+            key: Arc::new(call.route.key.clone()),
+            worker: "".into(),
+            invocation: Some(call.id.clone()),
+            stream: Stream::Stderr,
+            time: SystemTime::now(),
+            text,
+        };
+        if !self.recorder.log(line) {
+            self.metrics.unrecorded.inc();
+        }
     }
 
     async fn route(&self, target: &Target) -> Result<Arc<Route>, Error> {
@@ -279,7 +301,8 @@ impl Service {
             actor_kind: show::actor_kind(call.actor.kind).to_owned(),
             actor_name: call.actor.name.clone(),
             method: call.method.clone(),
-            path: call.path.clone(),
+            // A webhook's path can hold its secret. Without a worker there is nothing to tell by what it holds.
+            path: ran.cleaner.as_ref().map(|cleaner| without_values(cleaner, &call.path)).unwrap_or_default(),
             versions: ran.versions.to_string(),
             error,
         };
@@ -303,11 +326,19 @@ impl Call {
     }
 }
 
+/// The path as it may be kept. A value in it can be percent-encoded in more ways than the cleaner knows.
+fn without_values(cleaner: &Cleaner, path: &str) -> String {
+    let decoded = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
+    let cleaned = cleaner.clean(&decoded);
+    if cleaned == decoded { cleaner.clean(path) } else { cleaned }
+}
+
 /// Where a call ran, and with which versions (JSON object of name and number).
 struct Ran {
     worker: String,
     cold: bool,
     versions: Arc<str>,
+    cleaner: Option<Cleaner>,
 }
 
 /// The status and outcome of a call that got no worker.

@@ -9,6 +9,7 @@ mod environments;
 mod error;
 mod functions;
 mod generations;
+mod imports;
 mod invocations;
 mod invoke;
 mod keyring;

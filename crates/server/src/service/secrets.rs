@@ -351,7 +351,9 @@ fn check(
             input.rotate_after_days,
             value.expose()
         ));
-        Ok((idempotency_key, key.fingerprint("idempotency", text.as_bytes())))
+        // Not the key itself: nothing keeps a caller from sending what is no one else's business.
+        let stored = hex::encode(key.fingerprint("idempotency-key", idempotency_key.as_bytes()));
+        Ok((stored, key.fingerprint("idempotency", text.as_bytes())))
     });
     let fingerprint = hex::encode(key.fingerprint("mask", value.expose().as_bytes()));
     Ok(Checked {
