@@ -1,0 +1,38 @@
+//! The SQLite file, behind the server's back.
+
+use sqlx::{AnyConnection, AssertSqlSafe, Connection as _};
+
+use crate::support::TestServer;
+
+/// A connection to a server's database.
+pub struct Database(AnyConnection);
+
+impl Database {
+    pub async fn open(server: &TestServer) -> Self {
+        sqlx::any::install_default_drivers();
+        let mut connection =
+            AnyConnection::connect(&format!("sqlite://{}", server.data_dir().join("tresor.db").display()))
+                .await
+                .unwrap();
+        sqlx::raw_sql("PRAGMA busy_timeout = 10000").execute(&mut connection).await.unwrap();
+        Self(connection)
+    }
+
+    pub async fn run(&mut self, sql: &str) {
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut self.0).await.unwrap();
+    }
+
+    /// Runs a statement that must change `rows` rows.
+    pub async fn change(&mut self, rows: u64, sql: &str) {
+        let done = sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&mut self.0).await.unwrap();
+        assert_eq!(done.rows_affected(), rows, "{sql}");
+    }
+
+    pub async fn number(&mut self, sql: &str) -> i64 {
+        sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(&mut self.0).await.unwrap()
+    }
+
+    pub async fn close(self) {
+        self.0.close().await.unwrap();
+    }
+}

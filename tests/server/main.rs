@@ -1,0 +1,31 @@
+//! The server as its callers meet it: the real binary, real HTTP, real Deno, one data folder for each test.
+//!
+//! `api` and `operations` are the means; every other module holds one group of promises (DESIGN §4 by number).
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    unreachable_pub
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod api;
+mod database;
+mod operations;
+mod process;
+mod scan;
+
+mod audit;
+mod bad_input;
+mod canary;
+mod durability;
+mod functions;
+mod isolation;
+mod keys;
+mod openapi;
+mod postgres;
+mod refused;

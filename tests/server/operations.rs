@@ -1,0 +1,124 @@
+//! Every operation of the API: how to ask for it, and what it needs. The OpenAPI document of the running server says
+//! which there are: one without an entry here fails every test that goes over all of them.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::api::{Answer, Client, str};
+
+/// What requests name.
+#[derive(Debug, Clone)]
+pub struct Names {
+    pub secret: String,
+    pub environment: String,
+    pub function: String,
+    pub token: String,
+    pub invocation: String,
+    /// A name for what is made.
+    pub new: String,
+}
+
+/// One operation.
+pub struct Operation {
+    pub id: &'static str,
+    /// The scope it needs; `None`: any token may.
+    pub scope: Option<&'static str>,
+    /// As the audit log names it; empty where nothing is permitted or refused.
+    pub action: &'static str,
+    request: fn(&Names) -> (String, Option<Value>),
+}
+
+macro_rules! operations {
+    ($($id:literal, $scope:expr, $action:literal, |$n:ident| $path:expr, $body:expr;)*) => {
+        pub const OPERATIONS: &[Operation] = &[$(Operation { id: $id, scope: $scope, action: $action, request: |$n| ($path, $body) },)*];
+    };
+}
+
+/// A value that no mask shows anything of.
+pub const VALUE: &str = "hunter2";
+pub const SOURCE: &str = "Deno.serve(() => new Response('ok'));";
+
+operations! {
+    "put_secret", Some("secrets:write"), "secret.put", |n| format!("/api/v1/secrets/{}", n.secret), Some(json!({ "value": VALUE, "environment": n.environment }));
+    "list_secrets", Some("secrets:read"), "secret.list", |n| format!("/api/v1/secrets?environment={0}&cursor={0}:{1}", n.environment, n.secret), None;
+    "get_secret", Some("secrets:read"), "secret.get", |n| format!("/api/v1/secrets/{}?environment={}", n.secret, n.environment), None;
+    "list_secret_versions", Some("secrets:read"), "secret.get", |n| format!("/api/v1/secrets/{}/versions?environment={}", n.secret, n.environment), None;
+    "activate_secret", Some("secrets:write"), "secret.activate", |n| format!("/api/v1/secrets/{}/activate", n.secret), Some(json!({ "version": 1, "environment": n.environment }));
+    "delete_secret", Some("secrets:write"), "secret.delete", |n| format!("/api/v1/secrets/{}?environment={}", n.secret, n.environment), None;
+    "deploy_function", Some("functions:write"), "function.deploy", |n| format!("/api/v1/functions/{}", n.function), Some(json!({ "source": SOURCE, "environment": n.environment }));
+    "list_functions", Some("functions:read"), "function.list", |n| format!("/api/v1/functions?cursor={}", n.function), None;
+    "get_function", Some("functions:read"), "function.get", |n| format!("/api/v1/functions/{}", n.function), None;
+    "rollback_function", Some("functions:write"), "function.rollback", |n| format!("/api/v1/functions/{}/rollback", n.function), Some(json!({ "number": 1, "environment": n.environment }));
+    "delete_function", Some("functions:write"), "function.delete", |n| format!("/api/v1/functions/{}", n.function), None;
+    "list_invocations", Some("functions:read"), "invocation.list", |n| format!("/api/v1/functions/{}/invocations?environment={}&cursor=9999999999999:{}", n.function, n.environment, n.invocation), None;
+    "get_invocation_logs", Some("functions:read"), "invocation.list", |n| format!("/api/v1/functions/{}/invocations/{}/logs", n.function, n.invocation), None;
+    "get_function_logs", Some("functions:read"), "invocation.list", |n| format!("/api/v1/functions/{}/logs", n.function), None;
+    "tail_function_logs", Some("functions:read"), "invocation.list", |n| format!("/api/v1/functions/{}/logs/tail", n.function), None;
+    "create_token", Some("tokens:write"), "token.create", |n| "/api/v1/tokens".to_owned(), Some(json!({ "name": n.new, "scopes": ["secrets:read"], "environments": [n.environment] }));
+    "list_tokens", Some("tokens:read"), "token.list", |n| format!("/api/v1/tokens?cursor={}", n.token), None;
+    "revoke_token", Some("tokens:write"), "token.revoke", |n| format!("/api/v1/tokens/{}", n.token), None;
+    "list_environments", None, "", |_n| "/api/v1/environments".to_owned(), None;
+    "put_environment", Some("environments:write"), "environment.put", |n| format!("/api/v1/environments/{}", n.environment), None;
+    "create_login_link", Some("sessions:write"), "session.create", |_n| "/api/v1/login-links".to_owned(), None;
+    "create_account", Some("accounts:write"), "account.create", |n| "/api/v1/accounts".to_owned(), Some(json!({ "name": n.new }));
+    "list_accounts", Some("accounts:write"), "account.list", |_n| "/api/v1/accounts".to_owned(), None;
+    "list_audit", Some("audit:read"), "audit.list", |n| format!("/api/v1/audit?resource={}", n.secret), None;
+    "get_audit_checkpoint", Some("audit:read"), "audit.list", |_n| "/api/v1/audit/checkpoint".to_owned(), None;
+    "get_audit_proof", Some("audit:read"), "audit.list", |_n| "/api/v1/audit/proof?index=0&size=1".to_owned(), None;
+    "export_audit", Some("audit:read"), "audit.list", |_n| "/api/v1/audit/export".to_owned(), None;
+}
+
+/// An operation that the document has and this file knows.
+pub struct Documented {
+    pub operation: &'static Operation,
+    pub method: String,
+    /// Whether the request names an environment that limits who may do it.
+    pub takes_environment: bool,
+}
+
+impl Documented {
+    /// The request as `caller`.
+    pub fn request(&self, caller: &Client, names: &Names) -> reqwest::RequestBuilder {
+        let (path, body) = (self.operation.request)(names);
+        let request = caller.request(&self.method, &path);
+        match body {
+            Some(body) => request.json(&body),
+            None => request,
+        }
+    }
+
+    pub async fn ask(&self, caller: &Client, names: &Names) -> Answer {
+        caller.send(self.request(caller, names)).await
+    }
+
+    pub fn changes(&self) -> bool {
+        self.method != "GET"
+    }
+}
+
+/// Every operation of the server's own document.
+pub async fn documented(client: &Client) -> Vec<Documented> {
+    let document = client.without_token().get("/openapi.json").await.expect(200).json();
+    let mut known: BTreeMap<&str, &'static Operation> =
+        OPERATIONS.iter().map(|operation| (operation.id, operation)).collect();
+    let mut found = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, described) in methods.as_object().unwrap() {
+            let id = str(&described["operationId"]);
+            let operation = known
+                .remove(id)
+                .unwrap_or_else(|| panic!("{method} {path} ({id}) has no entry in operations.rs: add one"));
+            let schema = &described["requestBody"]["content"]["application/json"]["schema"]["$ref"];
+            let schema = schema.as_str().and_then(|reference| document.pointer(reference.trim_start_matches('#')));
+            let in_body = schema.is_some_and(|schema| schema["properties"].get("environment").is_some());
+            let in_query = described["parameters"]
+                .as_array()
+                .is_some_and(|all| all.iter().any(|parameter| parameter["name"] == "environment"));
+            let takes_environment = in_body || in_query || path.starts_with("/api/v1/environments/");
+            found.push(Documented { operation, method: method.to_uppercase(), takes_environment });
+        }
+    }
+    assert!(known.is_empty(), "operations.rs has entries that the document does not have: {:?}", known.keys());
+    found
+}
