@@ -8,7 +8,9 @@ use crate::columns::{Columns, int, placeholders, without_nul};
 use crate::{Result, StoreError, Tx};
 
 /// Rows of one INSERT.
-const ROWS: usize = 32;
+const ROWS: usize = 8;
+/// Most rows that one call deletes of a table.
+pub(crate) const SLICE: i64 = 1_000;
 
 /// An invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,7 +145,8 @@ impl Tx {
     }
 
     /// Deletes a function's invocations and log lines older than `oldest`, and all but the newest `keep` invocations
-    /// with the lines from before those. Returns how many invocations went.
+    /// with the lines from before those: at most some 1,000 rows of each at once, as other writes wait meanwhile. Returns
+    /// how many invocations went, and whether there is more to delete.
     ///
     /// # Errors
     /// The database's.
@@ -153,7 +156,7 @@ impl Tx {
         function_id: &str,
         oldest: Timestamp,
         keep: u32,
-    ) -> Result<u64> {
+    ) -> Result<(u64, bool)> {
         let first_kept = sqlx::query(
             "SELECT started_at, id FROM invocations WHERE account = $1 AND function_id = $2 \
              ORDER BY started_at DESC, id DESC LIMIT 1 OFFSET $3",
@@ -167,16 +170,14 @@ impl Tx {
             Some(row) if row.time("started_at")? > oldest => (row.time("started_at")?, row.col("id")?),
             _ => (oldest, String::new()),
         };
-        sqlx::query("DELETE FROM logs WHERE account = $1 AND function_id = $2 AND time < $3")
-            .bind(account.as_str())
-            .bind(function_id)
-            .bind(time.as_millis())
-            .execute(self.connection())
-            .await?;
+        let lines = self.prune_logs(account, function_id, time).await?;
         let delete = sqlx::query(
-            "DELETE FROM invocations WHERE account = $1 AND function_id = $2 AND (started_at, id) < ($3, $4)",
+            "DELETE FROM invocations WHERE account = $1 AND function_id = $2 AND id IN \
+             (SELECT id FROM invocations WHERE account = $1 AND function_id = $2 AND (started_at, id) < ($3, $4) \
+             ORDER BY started_at, id LIMIT $5)",
         );
-        let delete = delete.bind(account.as_str()).bind(function_id).bind(time.as_millis()).bind(id);
-        Ok(delete.execute(self.connection()).await?.rows_affected())
+        let delete = delete.bind(account.as_str()).bind(function_id).bind(time.as_millis()).bind(id).bind(SLICE);
+        let gone = delete.execute(self.connection()).await?.rows_affected();
+        Ok((gone, gone == SLICE.unsigned_abs() || lines))
     }
 }

@@ -5,10 +5,11 @@ use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
 
 use crate::columns::{Columns, int, placeholders, without_nul};
+use crate::invocations::SLICE;
 use crate::{Result, Tx};
 
 /// Rows of one INSERT.
-const ROWS: usize = 64;
+const ROWS: usize = 8;
 
 /// A line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +61,24 @@ reads! {
 }
 
 impl Tx {
+    /// Deletes a function's oldest lines from before `time`: those of some 1,000. Returns whether there may be more.
+    pub(crate) async fn prune_logs(&mut self, account: &AccountId, function_id: &str, time: Timestamp) -> Result<bool> {
+        let last = sqlx::query(
+            "SELECT time FROM logs WHERE account = $1 AND function_id = $2 AND time < $3 \
+             ORDER BY time, seq LIMIT 1 OFFSET $4",
+        );
+        let last = last.bind(account.as_str()).bind(function_id).bind(time.as_millis()).bind(SLICE - 1);
+        let last = last.fetch_optional(self.connection()).await?.map(|row| row.time("time")).transpose()?;
+        let before = last.map_or(time, |last| last.plus_millis(1));
+        sqlx::query("DELETE FROM logs WHERE account = $1 AND function_id = $2 AND time < $3")
+            .bind(account.as_str())
+            .bind(function_id)
+            .bind(before.as_millis())
+            .execute(self.connection())
+            .await?;
+        Ok(last.is_some())
+    }
+
     /// Adds lines. Those of functions that were deleted meanwhile are passed over.
     ///
     /// # Errors

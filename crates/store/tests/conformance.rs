@@ -543,7 +543,11 @@ async fn pruning(db: Database) {
     }
     let prune = async |oldest, keep| {
         let id = id.clone();
-        tx!(store, |tx| tx.prune_invocations(&id, "acc/mail", time(oldest), keep).await)
+        let pruned = tx!(store, |tx| tx.prune_invocations(&id, "acc/mail", time(oldest), keep).await);
+        pruned.map(|(gone, more)| {
+            assert!(!more, "so few go at once");
+            gone
+        })
     };
     let left = async || {
         let rows = store.invocations(&id, "acc/mail", None, None, 99).await.unwrap();
@@ -565,6 +569,29 @@ async fn pruning(db: Database) {
         "the other function's stay"
     );
     assert_eq!(store.function_logs(&id, "acc/shop", 99).await.unwrap().len(), 10);
+
+    // Many go in slices, so that other writes come between.
+    let row = store.invocations(&id, "acc/shop", None, None, 1).await.unwrap().remove(0);
+    let line = store.function_logs(&id, "acc/shop", 1).await.unwrap().remove(0);
+    let rows: Vec<_> = (0..2_300).map(|n| store::InvocationRow { id: format!("many{n}"), ..row.clone() }).collect();
+    let lines: Vec<_> =
+        (0..2_300).map(|n| store::LogRow { seq: n, time: time(n.try_into().unwrap()), ..line.clone() }).collect();
+    tx!(store, |tx| {
+        tx.insert_invocations(&rows).await?;
+        tx.insert_logs(&lines).await
+    })
+    .unwrap();
+    let mut gone = Vec::new();
+    loop {
+        let id = id.clone();
+        let (some, more) = tx!(store, |tx| tx.prune_invocations(&id, "acc/shop", time(i64::MAX), 1).await).unwrap();
+        gone.push(some);
+        if !more {
+            break;
+        }
+    }
+    assert_eq!(gone, [1_000, 1_000, 310]);
+    assert_eq!(store.function_logs(&id, "acc/shop", 1).await, Ok(vec![]));
 }
 
 async fn idempotency(db: Database) {
@@ -699,7 +726,7 @@ async fn other_accounts_reach_nothing(db: Database) {
         tx.touch_secrets(&who, &environment("production"), &names, time(9)).await?;
         tx.insert_invocations(&[invocation_row(&who, "victim/mail", "i2", 1)]).await?;
         tx.insert_logs(&[log_row(&who, "victim/mail", Some("i1"), 1, 1)]).await?;
-        assert_eq!(tx.prune_invocations(&who, "victim/mail", time(i64::MAX), 1).await?, 0);
+        assert_eq!(tx.prune_invocations(&who, "victim/mail", time(i64::MAX), 1).await?, (0, false));
         Ok::<_, StoreError>(did)
     });
     assert_eq!(refused, Ok([false; 8]));

@@ -203,7 +203,7 @@ async fn write(tx: &mut Tx, kind: u64, random: &mut Random) -> Result<String, St
             if random.below(4) == 0 {
                 format!("{}", tx.delete_function(&account, &id).await?)
             } else {
-                format!("{}", tx.prune_invocations(&account, &id, time(at / 8), 30).await?)
+                format!("{:?}", tx.prune_invocations(&account, &id, time(at / 8), 30).await?)
             }
         }
         18 => {

@@ -58,15 +58,20 @@ async fn once(service: &Service) -> Result<(), Error> {
 
 async fn prune(service: &Service, account: AccountId) -> Result<(), Error> {
     let oldest = clock::now().plus_millis(-KEEP_INVOCATIONS_MILLIS);
-    service
-        .store
-        .write(move |tx| {
-            Box::pin(async move {
-                for function in tx.functions(&account, None, limits::FUNCTIONS_PER_ACCOUNT as u32).await? {
-                    tx.prune_invocations(&account, &function.id, oldest, KEEP_INVOCATIONS).await?;
-                }
-                Ok::<_, Error>(())
-            })
-        })
-        .await
+    for function in service.store.functions(&account, None, limits::FUNCTIONS_PER_ACCOUNT as u32).await? {
+        let mut more = true;
+        while more {
+            let (account, function) = (account.clone(), function.id.clone());
+            more = service
+                .store
+                .write(move |tx| {
+                    Box::pin(async move {
+                        let (_, more) = tx.prune_invocations(&account, &function, oldest, KEEP_INVOCATIONS).await?;
+                        Ok::<_, Error>(more)
+                    })
+                })
+                .await?;
+        }
+    }
+    Ok(())
 }
