@@ -257,8 +257,9 @@ fn check(source: &Source) -> Result<(), BundleError> {
 
 /// Puts the pinned esbuild where Deno looks for it, so that nothing is downloaded. Without one, Deno downloads it.
 fn place_esbuild(deno: &Path, packages: &Path) -> std::io::Result<()> {
-    let target = packages.join(format!("dl/esbuild-{ESBUILD}-1/esbuild-{PLATFORM}"));
-    if target.exists() {
+    // Deno 2.9.5 looks in the first place, 2.9.6 in the second.
+    let places = ["", "-1"].map(|suffix| packages.join(format!("dl/esbuild-{ESBUILD}{suffix}/esbuild-{PLATFORM}")));
+    if places.iter().all(|place| place.exists()) {
         return Ok(());
     }
     let real = std::fs::canonicalize(deno)?;
@@ -271,9 +272,12 @@ fn place_esbuild(deno: &Path, packages: &Path) -> std::io::Result<()> {
         (same && binary.is_file()).then_some(binary)
     };
     let Some(binary) = modules.into_iter().find_map(pinned) else { return Ok(()) };
-    folder::ensure(target.parent().unwrap_or(packages))?;
-    // Others may run it at once: it appears whole or not at all.
-    let whole = target.with_extension(random_hex(4)?);
-    std::fs::hard_link(&binary, &whole).or_else(|_| std::fs::copy(&binary, &whole).map(drop))?;
-    std::fs::rename(&whole, &target)
+    for place in places.iter().filter(|place| !place.exists()) {
+        folder::ensure(place.parent().unwrap_or(packages))?;
+        // Others may run it at once: it appears whole or not at all.
+        let whole = place.with_extension(random_hex(4)?);
+        std::fs::hard_link(&binary, &whole).or_else(|_| std::fs::copy(&binary, &whole).map(drop))?;
+        std::fs::rename(&whole, place)?;
+    }
+    Ok(())
 }
