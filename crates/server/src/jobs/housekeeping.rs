@@ -28,7 +28,12 @@ pub(crate) async fn housekeeping(service: Service, stop: CancellationToken) {
             () = stop.cancelled() => return,
             _ = tick.tick() => {}
         }
-        if let Err(error) = once(&service).await {
+        // Each step is a write of its own, so it can end between any two.
+        let done = tokio::select! {
+            () = stop.cancelled() => return,
+            done = once(&service) => done,
+        };
+        if let Err(error) = done {
             tracing::error!(error = %error, "housekeeping failed");
         }
     }
