@@ -6,6 +6,7 @@
 mod bundle;
 mod deno;
 mod folder;
+mod hop_by_hop;
 mod launch;
 mod source_map;
 mod supervisor;
@@ -13,6 +14,7 @@ mod worker;
 
 pub use bundle::{Bundle, BundleError, Bundler, Source};
 pub use deno::{Deno, DenoError};
+pub use hop_by_hop::strip_hop_by_hop;
 pub use supervisor::{Runtime, RuntimeConfig, RuntimeError, WorkerError, WorkerState, WorkerStatus};
 pub use worker::{
     Assignment, Cleaner, Exit, INVOCATION_HEADER, InvokeError, Lease, Limits, LogLine, Outcome, Stream, WorkerBody,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::body::{Body, Incoming};
-use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Request, Response, Version};
 
 use super::WorkerKey;
@@ -14,6 +14,7 @@ use super::body::WorkerBody;
 use super::connection::{BodyError, Connection, RequestBody, SendError};
 use super::output::Sink;
 use super::process::{Exit, Worker};
+use crate::strip_hop_by_hop;
 
 /// Holds the invocation's id. The function sees it and may pass it on; a caller's own is overwritten.
 pub const INVOCATION_HEADER: &str = "x-tresor-invocation";
@@ -186,6 +187,7 @@ impl Lease {
         let (response, connection) = answer.inspect_err(|error| flight.end(error.outcome()))?;
         let (mut head, inner) = response.into_parts();
         strip_hop_by_hop(&mut head.headers);
+        head.headers.remove(THREW_HEADER);
         Ok(Response::from_parts(head, WorkerBody::new(inner, clock, connection, flight)))
     }
 }
@@ -274,29 +276,4 @@ pub(super) async fn obituary(worker: &Worker) -> InvokeError {
 pub(super) fn timed_out(worker: &Arc<Worker>) -> InvokeError {
     worker.overran();
     InvokeError::Timeout { limit: worker.wall_clock }
-}
-
-fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .collect();
-    let known = [
-        header::CONNECTION,
-        header::PROXY_AUTHENTICATE,
-        header::PROXY_AUTHORIZATION,
-        header::TE,
-        header::TRAILER,
-        header::TRANSFER_ENCODING,
-        header::UPGRADE,
-        HeaderName::from_static("keep-alive"),
-        HeaderName::from_static("proxy-connection"),
-        HeaderName::from_static(THREW_HEADER),
-    ];
-    for name in named.iter().chain(&known) {
-        headers.remove(name);
-    }
 }

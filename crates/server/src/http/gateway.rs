@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use domain::token::Kind;
 use domain::{AccountName, EnvironmentName, FunctionName, limits};
 use http_body_util::Limited;
-use runtime::{InvokeError, WorkerError};
+use runtime::{InvokeError, WorkerError, strip_hop_by_hop};
 
 use super::auth;
 use super::problem::{ApiError, ApiResult};
@@ -24,18 +24,6 @@ use crate::ui::SESSION_COOKIES;
 const INVOCATION: HeaderName = HeaderName::from_static("x-tresor-invocation");
 /// The request header that tells a function who calls.
 const ACTOR: HeaderName = HeaderName::from_static("x-tresor-actor");
-
-/// Connection-level headers (RFC 9110 §7.6.1): they end here.
-const HOP_BY_HOP: [HeaderName; 8] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-];
 
 pub(super) async fn default_account(
     State(service): State<Service>,
@@ -164,19 +152,6 @@ fn forwarded(service: &Service, head: &mut Parts) {
     }
 }
 
-fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .collect();
-    for name in named.iter().chain(&HOP_BY_HOP) {
-        headers.remove(name);
-    }
-}
-
 fn strip_session_cookie(headers: &mut HeaderMap) {
     let kept: Vec<HeaderValue> = headers
         .get_all(header::COOKIE)
@@ -296,6 +271,7 @@ mod tests {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close, X-Private"));
         headers.insert("x-private", HeaderValue::from_static("1"));
         headers.insert(header::UPGRADE, HeaderValue::from_static("h2c"));
+        headers.insert("proxy-connection", HeaderValue::from_static("keep-alive"));
         headers.insert("x-kept", HeaderValue::from_static("1"));
         strip_hop_by_hop(&mut headers);
         assert_eq!(headers.keys().map(|name| name.as_str()).collect::<Vec<_>>(), ["x-kept"]);
