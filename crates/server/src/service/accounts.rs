@@ -3,7 +3,7 @@
 use domain::{AccountId, AccountName, Action, ScopeSet};
 
 use super::setup::NewAccount;
-use super::{Caller, Error, Service, show};
+use super::{Caller, Error, Service, paging, show};
 use crate::wire::{self, Page};
 
 impl Service {
@@ -17,9 +17,7 @@ impl Service {
         self.permit(caller, Action::AccountList, None, "").await?;
         let after = cursor.map(AccountName::parse).transpose()?;
         let mut found = self.store.accounts(after.as_ref(), rows + 1).await?;
-        let more = found.len() > rows as usize;
-        found.truncate(rows as usize);
-        let next_cursor = found.last().filter(|_| more).map(|last| last.name.to_string());
+        let next_cursor = paging::cut(&mut found, rows, |last| last.name.to_string());
         Ok(Page { items: found.iter().map(show::account).collect(), next_cursor })
     }
 

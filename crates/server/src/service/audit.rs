@@ -9,7 +9,7 @@ use domain::{AccountId, Action, Invalid};
 use store::AuditFilter;
 
 use super::secrets::cursor_invalid;
-use super::{Caller, Error, Service};
+use super::{Caller, Error, Service, paging};
 use crate::wire::{self, Page};
 
 /// Which events to list.
@@ -34,9 +34,7 @@ impl Service {
             resource_name: query.resource,
         };
         let mut found = self.store.audit_events(&caller.actor.account, &filter, before, query.rows + 1).await?;
-        let more = found.len() > query.rows as usize;
-        found.truncate(query.rows as usize);
-        let next_cursor = found.last().filter(|_| more).map(|last| last.index.to_string());
+        let next_cursor = paging::cut(&mut found, query.rows, |last| last.index.to_string());
         let items = found
             .into_iter()
             .map(|row| {

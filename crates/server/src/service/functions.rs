@@ -11,7 +11,7 @@ use super::caller::{Caller, Permit};
 use super::imports;
 use super::references::references;
 use super::secrets::{environment_or_production, unknown_environment};
-use super::{Error, Service, new_id, show};
+use super::{Error, Service, new_id, paging, show};
 use crate::wire::{self, Page};
 
 /// A deployment's limits, as the database keeps them.
@@ -138,9 +138,7 @@ impl Service {
         let account = &caller.actor.account;
         let after = cursor.map(FunctionName::parse).transpose()?;
         let mut found = self.store.functions(account, after.as_ref(), rows + 1).await?;
-        let more = found.len() > rows as usize;
-        found.truncate(rows as usize);
-        let next_cursor = found.last().filter(|_| more).map(|last| last.name.to_string());
+        let next_cursor = paging::cut(&mut found, rows, |last| last.name.to_string());
         let active = self.active(account, None).await?;
         let base = self.gateway_base(caller).await?;
         Ok(Page { items: found.iter().map(|row| show::function(row, &active, &base)).collect(), next_cursor })

@@ -6,7 +6,7 @@ use store::{FunctionRow, InvocationRow};
 use tokio::sync::broadcast::error::RecvError;
 
 use super::secrets::cursor_invalid;
-use super::{Caller, Error, Service, show};
+use super::{Caller, Error, Service, paging, show};
 use crate::clock;
 use crate::jobs::stream_word;
 use crate::wire::{self, Page};
@@ -26,10 +26,7 @@ impl Service {
         let account = &caller.actor.account;
         let before = cursor.map(parse_cursor).transpose()?;
         let mut found = self.store.invocations(account, &function.id, environment.as_ref(), before, rows + 1).await?;
-        let more = found.len() > rows as usize;
-        found.truncate(rows as usize);
-        let next_cursor =
-            found.last().filter(|_| more).map(|last| format!("{}:{}", last.started_at.as_millis(), last.id));
+        let next_cursor = paging::cut(&mut found, rows, |last| format!("{}:{}", last.started_at.as_millis(), last.id));
         Ok(Page { items: found.iter().map(|row| show::invocation(&function.name, row)).collect(), next_cursor })
     }
 

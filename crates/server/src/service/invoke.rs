@@ -94,7 +94,7 @@ impl Service {
         request_id: &RequestId,
         method: &str,
         path: &str,
-    ) -> Result<Call, Error> {
+    ) -> Result<Arc<Call>, Error> {
         let began = Instant::now();
         let route = self.route(target).await?;
         let actor = match route.access {
@@ -116,11 +116,15 @@ impl Service {
                 actor
             }
         };
-        Ok(Call { route, actor, id: new_id(), began, method: method.to_owned(), path: path.to_owned() })
+        Ok(Arc::new(Call { route, actor, id: new_id(), began, method: method.to_owned(), path: path.to_owned() }))
     }
 
     /// Hands an admitted request to a worker. The invocation is recorded when its response has ended.
-    pub(crate) async fn call(&self, call: &Call, request: Request<Body>) -> Result<Response<WorkerBody>, CallError> {
+    pub(crate) async fn call(
+        &self,
+        call: &Arc<Call>,
+        request: Request<Body>,
+    ) -> Result<Response<WorkerBody>, CallError> {
         let runtime = &self.functions()?.runtime;
         let route = &call.route;
         let leased = runtime.worker(&route.key, || self.assignment(route)).await;
@@ -150,7 +154,7 @@ impl Service {
         // The outcome is known when the body ended, the status before: whoever comes second writes the record.
         let (answered, status) = tokio::sync::oneshot::channel::<(u16, Option<String>)>();
         let (ended, outcome) = tokio::sync::oneshot::channel::<Outcome>();
-        let (service, record) = (self.clone(), call.record());
+        let (service, record) = (self.clone(), Arc::clone(call));
         tokio::spawn(async move {
             let outcome = outcome.await.unwrap_or(Outcome::ClientClosed);
             let (status, error) = status.await.unwrap_or((499, None));
@@ -308,20 +312,6 @@ impl Service {
         };
         if !self.recorder.invocation(row) {
             self.metrics.unrecorded.inc();
-        }
-    }
-}
-
-impl Call {
-    /// What the record of it needs, after the call itself is gone.
-    fn record(&self) -> Self {
-        Self {
-            route: Arc::clone(&self.route),
-            actor: self.actor.clone(),
-            id: self.id.clone(),
-            began: self.began,
-            method: self.method.clone(),
-            path: self.path.clone(),
         }
     }
 }

@@ -13,6 +13,7 @@ mod imports;
 mod invocations;
 mod invoke;
 mod keyring;
+mod paging;
 mod references;
 mod secrets;
 mod sessions;

@@ -9,7 +9,7 @@ use store::{IdempotencyRow, SecretRow};
 use zeroize::Zeroizing;
 
 use super::caller::{Caller, Permit};
-use super::{Error, Service, new_id, show};
+use super::{Error, Service, new_id, paging, show};
 use crate::wire::{self, Page};
 
 /// What a put says. `value` is zeroized once the put has it.
@@ -106,9 +106,7 @@ impl Service {
                 rows + 1,
             )
             .await?;
-        let more = found.len() > rows as usize;
-        found.truncate(rows as usize);
-        let next_cursor = found.last().filter(|_| more).map(|last| format!("{}:{}", last.environment, last.name));
+        let next_cursor = paging::cut(&mut found, rows, |last| format!("{}:{}", last.environment, last.name));
         let functions = self.functions_using(account, environment.as_ref()).await?;
         Ok(Page { items: found.iter().map(|row| show::secret(row, &functions)).collect(), next_cursor })
     }

@@ -4,7 +4,7 @@ use domain::token::{self, Kind};
 use domain::{Action, Actor, ActorKind, EnvironmentName, Invalid, Scope, ScopeSet, Timestamp, TokenName};
 use store::TokenRow;
 
-use super::{Caller, Error, Service, new_id, show};
+use super::{Caller, Error, Service, new_id, paging, show};
 use crate::clock;
 use crate::wire::{self, Page};
 
@@ -63,9 +63,7 @@ impl Service {
     ) -> Result<Page<wire::Token>, Error> {
         self.permit(caller, Action::TokenList, None, "").await?;
         let mut found = self.store.tokens(&caller.actor.account, cursor, rows + 1).await?;
-        let more = found.len() > rows as usize;
-        found.truncate(rows as usize);
-        let next_cursor = found.last().filter(|_| more).map(|last| last.id.clone());
+        let next_cursor = paging::cut(&mut found, rows, |last| last.id.clone());
         Ok(Page { items: found.iter().map(show::token).collect(), next_cursor })
     }
 
