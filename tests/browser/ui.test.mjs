@@ -352,7 +352,9 @@ describe("admin UI", { concurrency: false }, () => {
     assert.equal(await page.evaluate(() => document.activeElement.textContent), "Add a secret");
     await page.keyboard.press("Enter");
     await page.waitForURL("**/secrets/new");
-    await page.keyboard.type("OPENAI_API_KEY"); // The name has the focus.
+    // The name gets the focus by itself, once the page is there.
+    await page.locator("input[data-secret-name]:focus").waitFor();
+    await page.keyboard.type("OPENAI_API_KEY");
     await page.keyboard.press("Tab");
     await page.keyboard.type(OPENAI);
     for (let presses = 0; (await page.evaluate(() => document.activeElement.textContent)) !== "Store secret"; presses += 1) {
