@@ -17,6 +17,6 @@ pub use deno::{Deno, DenoError};
 pub use hop_by_hop::strip_hop_by_hop;
 pub use supervisor::{Runtime, RuntimeConfig, RuntimeError, WorkerError, WorkerState, WorkerStatus};
 pub use worker::{
-    Assignment, Cleaner, Exit, INVOCATION_HEADER, InvokeError, Lease, Limits, LogLine, Outcome, Stream, WorkerBody,
-    WorkerKey,
+    Assignment, Cleaner, End, Exit, INVOCATION_HEADER, InvokeError, Lease, Limits, LogLine, Outcome, Stream,
+    WorkerBody, WorkerKey,
 };

@@ -16,7 +16,7 @@ use domain::{AccountId, EnvironmentName, FunctionName, SecretName, Value};
 
 pub use body::WorkerBody;
 pub(crate) use boot::{BootError, Booter, Unassigned, ready};
-pub use invocation::{Cleaner, INVOCATION_HEADER, InvokeError, Lease, Outcome};
+pub use invocation::{Cleaner, End, INVOCATION_HEADER, InvokeError, Lease, Outcome};
 pub use process::Exit;
 pub(crate) use process::Worker;
 

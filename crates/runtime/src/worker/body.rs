@@ -10,7 +10,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::Sleep;
 
 use super::connection::Connection;
-use super::invocation::{Flight, InvokeError, Outcome, obituary, timed_out};
+use super::invocation::{Flight, InvokeError, obituary, timed_out};
 
 type Obituary = Pin<Box<dyn Future<Output = InvokeError> + Send>>;
 
@@ -37,14 +37,14 @@ impl WorkerBody {
             if let Some(connection) = self.connection.take() {
                 flight.worker().connections.give_back(connection);
             }
-            flight.end(Outcome::Ok);
+            flight.finish();
         }
     }
 
     fn fail(&mut self, error: InvokeError) -> InvokeError {
         self.connection = None;
         if let Some(mut flight) = self.flight.take() {
-            flight.end(error.outcome());
+            flight.fail(&error);
         }
         error
     }
@@ -62,7 +62,14 @@ impl Body for WorkerBody {
                 let error = ready!(obituary.as_mut().poll(cx));
                 return Poll::Ready(Some(Err(this.fail(error))));
             }
-            match Pin::new(&mut this.inner).poll_frame(cx) {
+            let mut frame = Pin::new(&mut this.inner).poll_frame(cx);
+            if frame.is_pending()
+                && let Some(connection) = &mut this.connection
+            {
+                connection.drive(cx);
+                frame = Pin::new(&mut this.inner).poll_frame(cx);
+            }
+            match frame {
                 // Trailers are dropped: few callers ask for them, and the gateway's answer has not announced any.
                 Poll::Ready(Some(Ok(frame))) if frame.is_data() => {
                     if this.inner.is_end_stream() {

@@ -1,12 +1,18 @@
 //! HTTP connections to one worker over its socket, kept open between invocations.
+//!
+//! A connection is driven by the task that uses it: handing each request to a task of the connection's own would cost two
+//! wake-ups, mostly of another thread. Nobody drives an idle one; whether it still lives shows when it is taken.
 
+use std::future::poll_fn;
 use std::path::PathBuf;
+use std::pin::{Pin, pin};
 use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Waker};
 
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
-use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::client::conn::http1::{self, SendRequest, handshake};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
@@ -14,7 +20,6 @@ use tokio::net::UnixStream;
 /// Why the body of a request ended early.
 pub(crate) type BodyError = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) type RequestBody = UnsyncBoxBody<Bytes, BodyError>;
-pub(crate) type Connection = SendRequest<RequestBody>;
 
 /// Most idle connections kept per worker.
 const IDLE: usize = 64;
@@ -25,6 +30,45 @@ pub(crate) enum SendError {
     Connect,
     /// The connection broke before the head of the response.
     Broken(hyper::Error),
+}
+
+/// One connection, which makes progress only while it is polled.
+pub(crate) struct Connection {
+    sender: SendRequest<RequestBody>,
+    driver: Pin<Box<http1::Connection<TokioIo<UnixStream>, RequestBody>>>,
+    /// The driver has returned and must not be polled again.
+    ended: bool,
+}
+
+impl Connection {
+    async fn open(socket: &PathBuf) -> Result<Self, SendError> {
+        let stream = UnixStream::connect(socket).await.map_err(|_| SendError::Connect)?;
+        let (sender, driver) = handshake(TokioIo::new(stream)).await.map_err(SendError::Broken)?;
+        Ok(Self { sender, driver: Box::pin(driver), ended: false })
+    }
+
+    /// Reads and writes what can be read and written now.
+    pub(super) fn drive(&mut self, cx: &mut Context<'_>) {
+        if !self.ended {
+            // Its failure shows in the response and its body.
+            self.ended = self.driver.as_mut().poll(cx).is_ready();
+        }
+    }
+
+    /// Runs `answer`, which this connection has to bring about.
+    async fn driven<T>(&mut self, answer: impl Future<Output = T>) -> T {
+        let mut answer = pin!(answer);
+        poll_fn(|cx| {
+            self.drive(cx);
+            answer.as_mut().poll(cx)
+        })
+        .await
+    }
+
+    fn is_ready(&mut self) -> bool {
+        self.drive(&mut Context::from_waker(Waker::noop()));
+        !self.ended && self.sender.is_ready()
+    }
 }
 
 pub(crate) struct Connections {
@@ -45,7 +89,8 @@ impl Connections {
         mut request: Request<RequestBody>,
     ) -> Result<(Response<Incoming>, Connection), SendError> {
         while let Some(mut connection) = self.take() {
-            match connection.try_send_request(request).await {
+            let answer = connection.sender.try_send_request(request);
+            match connection.driven(answer).await {
                 Ok(response) => return Ok((response, connection)),
                 Err(mut error) => match error.take_message() {
                     Some(unsent) => request = unsent,
@@ -53,17 +98,16 @@ impl Connections {
                 },
             }
         }
-        let stream = UnixStream::connect(&self.socket).await.map_err(|_| SendError::Connect)?;
-        let (mut connection, driver) = handshake(TokioIo::new(stream)).await.map_err(SendError::Broken)?;
-        tokio::spawn(driver);
-        match connection.send_request(request).await {
+        let mut connection = Connection::open(&self.socket).await?;
+        let answer = connection.sender.send_request(request);
+        match connection.driven(answer).await {
             Ok(response) => Ok((response, connection)),
             Err(error) => Err(SendError::Broken(error)),
         }
     }
 
     /// Takes a connection back whose response has been read to the end.
-    pub(crate) fn give_back(&self, connection: Connection) {
+    pub(crate) fn give_back(&self, mut connection: Connection) {
         // One that still sends its request's body is not ready and never waited for.
         if connection.is_ready()
             && let Some(idle) = self.lock().as_mut()
@@ -79,14 +123,12 @@ impl Connections {
     }
 
     fn take(&self) -> Option<Connection> {
-        let mut idle = self.lock();
-        let idle = idle.as_mut()?;
-        while let Some(connection) = idle.pop() {
+        loop {
+            let mut connection = self.lock().as_mut()?.pop()?;
             if connection.is_ready() {
                 return Some(connection);
             }
         }
-        None
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Vec<Connection>>> {

@@ -98,6 +98,19 @@ impl InvokeError {
     }
 }
 
+/// What is known of an invocation when it has ended.
+#[derive(Debug)]
+pub struct End<'a> {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The status of its response; `None` if there was none, or none that the caller still waited for.
+    pub status: Option<u16>,
+    /// Why there was no response, or why its body broke off.
+    pub error: Option<&'a InvokeError>,
+}
+
+type OnEnd = Box<dyn FnOnce(End<'_>) + Send>;
+
 /// One of the users of a worker; the worker lives at least until it is dropped.
 struct InUse(Arc<Worker>);
 
@@ -160,13 +173,13 @@ impl Lease {
         self,
         request: Request<B>,
         invocation: &str,
-        on_end: impl FnOnce(Outcome) + Send + 'static,
+        on_end: impl FnOnce(End<'_>) + Send + 'static,
     ) -> Result<Response<WorkerBody>, InvokeError>
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BodyError>,
     {
-        let mut flight = Flight { worker: self.worker, on_end: Some(Box::new(on_end)) };
+        let mut flight = Flight { worker: self.worker, status: None, on_end: Some(Box::new(on_end)) };
         let worker = Arc::clone(&flight.worker.0);
         let mut clock = Box::pin(tokio::time::sleep(worker.wall_clock));
         let answer = async {
@@ -184,7 +197,8 @@ impl Lease {
             answer = answer => answer,
             () = &mut clock => Err(timed_out(&worker)),
         };
-        let (response, connection) = answer.inspect_err(|error| flight.end(error.outcome()))?;
+        let (response, connection) = answer.inspect_err(|error| flight.fail(error))?;
+        flight.status = Some(response.status().as_u16());
         let (mut head, inner) = response.into_parts();
         strip_hop_by_hop(&mut head.headers);
         head.headers.remove(THREW_HEADER);
@@ -195,7 +209,8 @@ impl Lease {
 /// An invocation under way. Its end is told once; if nobody knows better, the caller hung up.
 pub(super) struct Flight {
     worker: InUse,
-    on_end: Option<Box<dyn FnOnce(Outcome) + Send>>,
+    status: Option<u16>,
+    on_end: Option<OnEnd>,
 }
 
 impl Flight {
@@ -203,16 +218,24 @@ impl Flight {
         &self.worker.0
     }
 
-    pub(super) fn end(&mut self, outcome: Outcome) {
+    pub(super) fn finish(&mut self) {
+        self.end(Outcome::Ok, None);
+    }
+
+    pub(super) fn fail(&mut self, error: &InvokeError) {
+        self.end(error.outcome(), Some(error));
+    }
+
+    fn end(&mut self, outcome: Outcome, error: Option<&InvokeError>) {
         if let Some(on_end) = self.on_end.take() {
-            on_end(outcome);
+            on_end(End { outcome, status: self.status, error });
         }
     }
 }
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        self.end(Outcome::ClientClosed);
+        self.end(Outcome::ClientClosed, None);
     }
 }
 

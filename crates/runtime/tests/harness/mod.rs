@@ -201,7 +201,7 @@ impl Invoker {
         };
         let cold = lease.cold;
         let (ended, outcome) = oneshot::channel();
-        let result = lease.send(request, &id, move |outcome| ended.send(outcome).unwrap()).await;
+        let result = lease.send(request, &id, move |end| ended.send(end.outcome).unwrap()).await;
         let result = match result {
             Err(error) => Err(Failure::Invoke(error)),
             Ok(response) => {

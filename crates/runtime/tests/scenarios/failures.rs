@@ -187,7 +187,7 @@ async fn a_caller_that_hangs_up_aborts_the_request() {
     // After the head of the response.
     let (ended, outcome) = tokio::sync::oneshot::channel();
     let response =
-        lease(&host).await.send(empty("/stream"), "i1", |outcome| ended.send(outcome).unwrap()).await.unwrap();
+        lease(&host).await.send(empty("/stream"), "i1", |end| ended.send(end.outcome).unwrap()).await.unwrap();
     let mut body = response.into_body();
     body.frame().await.unwrap().unwrap();
     drop(body);
@@ -196,7 +196,7 @@ async fn a_caller_that_hangs_up_aborts_the_request() {
 
     // Before it.
     let (ended, outcome) = tokio::sync::oneshot::channel();
-    let sending = lease(&host).await.send(empty("/wait"), "i2", |outcome| ended.send(outcome).unwrap());
+    let sending = lease(&host).await.send(empty("/wait"), "i2", |end| ended.send(end.outcome).unwrap());
     let task = tokio::spawn(sending);
     host.line(|line| line.text == "waiting").await;
     task.abort();
