@@ -152,7 +152,11 @@ async fn start(config: Config) -> Result<Started, ServeError> {
         None => None,
     };
     let until = stop.clone();
-    let router = http::router(service.clone());
+    let app = std::sync::Arc::new(http::App::new(service.clone()));
+    let router = axum::Router::new().fallback(move |request: axum::extract::Request| {
+        let app = std::sync::Arc::clone(&app);
+        async move { app.respond(request).await }
+    });
     let ready = Ready {
         url: service.sites().url().to_owned(),
         login_link,

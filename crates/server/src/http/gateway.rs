@@ -3,15 +3,15 @@
 //! Functions answer on the same origin as the admin UI, so what they send is kept from being of that origin: their pages get
 //! a sandboxing policy, and the session cookie goes neither to them nor is it theirs to set.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 
-use axum::body::Body;
-use axum::extract::{ConnectInfo, Path, Request, State};
+use axum::body::{Body, HttpBody as _};
+use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header, request::Parts};
 use axum::response::{IntoResponse, Response};
 use domain::token::Kind;
-use domain::{AccountName, EnvironmentName, FunctionName, limits};
+use domain::{AccountName, EnvironmentName, FunctionName, RequestId, limits};
+
 use http_body_util::Limited;
 use runtime::{InvokeError, WorkerError, strip_hop_by_hop};
 
@@ -25,63 +25,65 @@ const INVOCATION: HeaderName = HeaderName::from_static("x-tresor-invocation");
 /// The request header that tells a function who calls.
 const ACTOR: HeaderName = HeaderName::from_static("x-tresor-actor");
 
-pub(super) async fn default_account(
-    State(service): State<Service>,
-    Path(path): Path<HashMap<String, String>>,
-    request: Request,
-) -> Response {
-    let target = parse(&path, "default", "production");
-    respond(service, target, request).await
-}
-
-pub(super) async fn named_account(
-    State(service): State<Service>,
-    Path(path): Path<HashMap<String, String>>,
-    request: Request,
-) -> Response {
-    let part = |name: &str| path.get(name).map(String::as_str).unwrap_or_default();
-    let target = parse(&path, part("account"), part("environment"));
-    respond(service, target, request).await
-}
-
-fn parse(path: &HashMap<String, String>, account: &str, environment: &str) -> ApiResult<Target> {
-    let name = path.get("name").map(String::as_str).unwrap_or_default();
+/// Which function a path names, and the path below it; `None` if it is not the gateway's.
+pub(super) fn target(path: &str) -> Option<ApiResult<(Target, &str)>> {
+    const MARKER: &str = "/functions/v1/";
+    let (account, environment, rest) = match path.strip_prefix(MARKER) {
+        Some(rest) => ("default", "production", rest),
+        None => {
+            let (place, rest) = path.strip_prefix("/a/")?.split_once(MARKER)?;
+            let (account, environment) = place.split_once('/')?;
+            (account, environment, rest)
+        }
+    };
+    let (name, below) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     // A name that breaks the rules is of no function: strangers learn nothing of the rules' order.
-    let parsed = (AccountName::parse(account), EnvironmentName::parse(environment), FunctionName::parse(name));
-    match parsed {
-        (Ok(account), Ok(environment), Ok(function)) => Ok(Target { account, environment, function }),
+    Some(match (AccountName::parse(account), EnvironmentName::parse(environment), FunctionName::parse(name)) {
+        (Ok(account), Ok(environment), Ok(function)) => Ok((Target { account, environment, function }, below)),
         _ => Err(not_found()),
-    }
+    })
 }
 
 fn not_found() -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "not_found", "There is no such function.")
 }
 
-async fn respond(service: Service, target: ApiResult<Target>, request: Request) -> Response {
-    match forward(service, target, request).await {
+/// Answers a request to the gateway. `id` becomes the invocation's.
+pub(super) async fn respond(
+    service: Service,
+    id: RequestId,
+    target: ApiResult<(Target, String)>,
+    request: Request,
+) -> Response {
+    match forward(service, id, target, request).await {
         Ok(response) => response,
         Err(error) => error.into_response(),
     }
 }
 
-async fn forward(service: Service, target: ApiResult<Target>, request: Request) -> ApiResult<Response> {
-    let target = target?;
+async fn forward(
+    service: Service,
+    id: RequestId,
+    target: ApiResult<(Target, String)>,
+    request: Request,
+) -> ApiResult<Response> {
+    let (target, below) = target?;
     let (mut head, body) = request.into_parts();
     if declared_length(&head.headers).is_some_and(|bytes| bytes > limits::FUNCTION_REQUEST_BYTES as u64) {
         return Err(too_large());
     }
-    let below = below(head.uri.path(), target.function.as_str());
     // A public function's `Authorization` is its own business and need not be Tresor's.
     let token = auth::bearer(&head).ok().flatten().map(str::to_owned);
-    let admitted =
-        service.admit(&target, token.as_deref(), &auth::request_id(&head), head.method.as_str(), &below).await;
+    let admitted = service.admit(&target, token.as_deref(), id, &head.method, &below).await;
     let call = admitted.map_err(|error| match error {
         crate::service::Error::NotFound { .. } => not_found(),
         other => other.into(),
     })?;
     rewrite(&service, &mut head, &call, token.as_deref(), &format!("/{}{below}", target.function))?;
-    let body = Body::new(Limited::new(body, limits::FUNCTION_REQUEST_BYTES));
+    let body = match body.is_end_stream() {
+        true => Body::empty(),
+        false => Body::new(Limited::new(body, limits::FUNCTION_REQUEST_BYTES)),
+    };
     let answer = service.call(&call, Request::from_parts(head, body)).await.map_err(call_error);
     let mut response = match answer {
         Ok(response) => {
@@ -95,12 +97,6 @@ async fn forward(service: Service, target: ApiResult<Target>, request: Request) 
         response.headers_mut().insert(INVOCATION, id);
     }
     Ok(response)
-}
-
-/// The path after the function's name, with its leading slash; empty if there is none.
-fn below(path: &str, function: &str) -> String {
-    let marker = format!("/functions/v1/{function}");
-    path.split_once(&marker).map(|(_, rest)| rest.to_owned()).unwrap_or_default()
 }
 
 /// Makes the request what the function shall see.
@@ -256,13 +252,23 @@ fn call_error(error: CallError) -> ApiError {
 mod tests {
     use axum::http::{HeaderMap, HeaderValue, header};
 
-    use super::{below, isolate, strip_hop_by_hop, strip_session_cookie};
+    use super::{isolate, strip_hop_by_hop, strip_session_cookie, target};
 
     #[test]
-    fn paths_below_the_name() {
-        assert_eq!(below("/functions/v1/hello", "hello"), "");
-        assert_eq!(below("/functions/v1/hello/", "hello"), "/");
-        assert_eq!(below("/a/x/y/functions/v1/hello/a%2Fb", "hello"), "/a%2Fb");
+    fn paths_of_functions() {
+        let parts = |path| {
+            let (target, below) = target(path)?.ok()?;
+            Some((target.account.to_string(), target.environment.to_string(), target.function.to_string(), below))
+        };
+        let hello = |below| Some(("default".to_owned(), "production".to_owned(), "hello".to_owned(), below));
+        assert_eq!(parts("/functions/v1/hello"), hello(""));
+        assert_eq!(parts("/functions/v1/hello/"), hello("/"));
+        let named = Some(("x".to_owned(), "y".to_owned(), "hello".to_owned(), "/a%2Fb"));
+        assert_eq!(parts("/a/x/y/functions/v1/hello/a%2Fb"), named);
+        assert!(target("/functions/v1/No").is_some_and(|refused| refused.is_err()));
+        for other in ["/functions/v1", "/a/x/functions/v1/hello", "/api/v1/functions/v1/", "/a/"] {
+            assert!(target(other).is_none(), "{other}");
+        }
     }
 
     #[test]

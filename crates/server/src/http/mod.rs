@@ -15,13 +15,17 @@ pub(crate) mod problem;
 pub(crate) mod request_id;
 mod secrets;
 
+use std::panic::AssertUnwindSafe;
+
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::routing::get;
 use axum::{Extension, Router};
 use domain::limits;
+use futures_util::FutureExt as _;
+use tower::ServiceExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -32,8 +36,8 @@ use crate::ui;
 use body::BodyLimit;
 use problem::ApiError;
 
-/// Every route of the server.
-pub(crate) fn router(service: Service) -> Router {
+/// Every route of the control plane.
+fn router(service: Service) -> Router {
     let (api, document) = api().split_for_parts();
     let api = api.method_not_allowed_fallback(method_not_allowed);
     let document = openapi::finish(document);
@@ -47,22 +51,45 @@ pub(crate) fn router(service: Service) -> Router {
         .layer(from_fn(guard::security_headers))
         .layer(from_fn_with_state(service.clone(), count));
     Router::new()
-        .route("/functions/v1/{name}", any(gateway::default_account))
-        .route("/functions/v1/{name}/", any(gateway::default_account))
-        .route("/functions/v1/{name}/{*rest}", any(gateway::default_account))
-        .route("/a/{account}/{environment}/functions/v1/{name}", any(gateway::named_account))
-        .route("/a/{account}/{environment}/functions/v1/{name}/", any(gateway::named_account))
-        .route("/a/{account}/{environment}/functions/v1/{name}/{*rest}", any(gateway::named_account))
         // Load balancers ask by address, so these stand before the Host check; they tell nothing.
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .merge(control)
-        .layer(CatchPanicLayer::custom(|_| {
-            ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something failed on the server.")
-                .into_response()
-        }))
+        .layer(CatchPanicLayer::custom(|_| panicked()))
         .layer(from_fn(request_id::assign))
         .with_state(service)
+}
+
+/// What answers every request.
+pub(crate) struct App {
+    service: Service,
+    control: Router,
+}
+
+impl App {
+    pub(crate) fn new(service: Service) -> Self {
+        Self { control: router(service.clone()), service }
+    }
+
+    /// Invocations go past the router and its layers, which are the control plane's and cost as much as a small function.
+    pub(crate) async fn respond(&self, request: Request) -> Response {
+        let Some(target) = gateway::target(request.uri().path()) else {
+            return match self.control.clone().oneshot(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            };
+        };
+        let target = target.map(|(target, below)| (target, below.to_owned()));
+        let id = request_id::fresh();
+        let answer = gateway::respond(self.service.clone(), id.clone(), target, request);
+        let answer = AssertUnwindSafe(answer).catch_unwind().map(|answer| answer.unwrap_or_else(|_| panicked()));
+        request_id::within(id, answer).await
+    }
+}
+
+/// One request's panic must not end the others.
+fn panicked() -> Response {
+    ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something failed on the server.").into_response()
 }
 
 /// The routes that the OpenAPI document describes.

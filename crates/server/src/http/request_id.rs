@@ -6,6 +6,8 @@ use axum::middleware::Next;
 use axum::response::Response;
 use domain::RequestId;
 
+use crate::service::new_id;
+
 tokio::task_local! {
     static CURRENT: RequestId;
 }
@@ -15,10 +17,21 @@ pub(crate) const HEADER: &str = "x-request-id";
 
 /// Makes an id for the request. One sent by the client is not taken over: it would be a way to write into logs.
 pub(crate) async fn assign(mut request: Request, next: Next) -> Response {
-    let id = RequestId::new(uuid::Uuid::now_v7().simple().to_string());
+    let id = fresh();
     request.extensions_mut().insert(id.clone());
-    let mut response = CURRENT.scope(id.clone(), next.run(request)).await;
-    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+    within(id, next.run(request)).await
+}
+
+/// A new id.
+pub(crate) fn fresh() -> RequestId {
+    RequestId::new(new_id())
+}
+
+/// Runs what answers the request with this id.
+pub(crate) async fn within(id: RequestId, answer: impl Future<Output = Response>) -> Response {
+    let header = HeaderValue::from_str(id.as_str());
+    let mut response = CURRENT.scope(id, answer).await;
+    if let Ok(value) = header {
         response.headers_mut().insert(HEADER, value);
     }
     response

@@ -3,23 +3,26 @@
 //! Bounded: when the database lags behind, records are dropped and counted rather than requests slowed or memory filled.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::limits::LOG_LINES_PER_MINUTE;
 use domain::{AccountId, FunctionName};
 use runtime::{LogLine, Stream};
 use store::{InvocationRow, LogRow, Store};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{Notify, broadcast, mpsc, oneshot};
 
 use super::quota::{Quota, Verdict};
 use crate::clock;
-use crate::service::Error;
+use crate::service::{Ended, Error};
 
 const QUEUE: usize = 16_384;
 const BATCH: usize = 1_000;
 const TAIL: usize = 1_024;
+/// How long the first record of a batch waits for others.
+const GATHER: Duration = Duration::from_millis(20);
 
 enum Record {
-    Invocation(Box<InvocationRow>),
+    Invocation(Ended),
     Log(Arc<LogLine>),
     /// Answered when all that was sent before is stored.
     Flush(oneshot::Sender<()>),
@@ -31,24 +34,28 @@ pub(crate) struct Recorder {
     queue: mpsc::Sender<Record>,
     /// Log lines as they come, for those who watch. Whoever watches too slowly misses some.
     tail: broadcast::Sender<Arc<LogLine>>,
+    /// Somebody waits for what was sent.
+    hurry: Arc<Notify>,
 }
 
 /// The receiving half, to be run.
 pub(crate) struct RecorderTask {
     queue: mpsc::Receiver<Record>,
+    hurry: Arc<Notify>,
 }
 
 /// Both halves.
 pub(crate) fn recorder() -> (Recorder, RecorderTask) {
     let (sender, receiver) = mpsc::channel(QUEUE);
     let tail = broadcast::Sender::new(TAIL);
-    (Recorder { queue: sender, tail }, RecorderTask { queue: receiver })
+    let hurry = Arc::new(Notify::new());
+    (Recorder { queue: sender, tail, hurry: Arc::clone(&hurry) }, RecorderTask { queue: receiver, hurry })
 }
 
 impl Recorder {
     /// Takes an invocation; `false` if it had to be dropped.
-    pub(crate) fn invocation(&self, row: InvocationRow) -> bool {
-        self.queue.try_send(Record::Invocation(Box::new(row))).is_ok()
+    pub(crate) fn invocation(&self, ended: Ended) -> bool {
+        self.queue.try_send(Record::Invocation(ended)).is_ok()
     }
 
     /// Takes a log line; `false` if it had to be dropped.
@@ -68,6 +75,7 @@ impl Recorder {
     pub(crate) async fn flush(&self) {
         let (done, wait) = oneshot::channel();
         if self.queue.send(Record::Flush(done)).await.is_ok() {
+            self.hurry.notify_one();
             let _ = wait.await;
         }
     }
@@ -79,11 +87,19 @@ impl RecorderTask {
         let mut batch = Vec::with_capacity(BATCH);
         let mut quota = Quota::default();
         while self.queue.recv_many(&mut batch, BATCH).await > 0 {
+            // Nobody is woken for records that come while this waits, and they share one write.
+            if batch.len() < BATCH && !batch.iter().any(|record| matches!(record, Record::Flush(_))) {
+                let _ = tokio::time::timeout(GATHER, self.hurry.notified()).await;
+                let more = self.queue.len().min(BATCH);
+                if more > 0 {
+                    self.queue.recv_many(&mut batch, more).await;
+                }
+            }
             let mut waiting = Vec::new();
             let (mut invocations, mut logs) = (Vec::new(), Vec::new());
             for record in batch.drain(..) {
                 match record {
-                    Record::Invocation(row) => invocations.push(*row),
+                    Record::Invocation(ended) => invocations.push(ended.into_row()),
                     Record::Log(line) => logs.extend(within(&mut quota, line)),
                     Record::Flush(done) => waiting.push(done),
                 }

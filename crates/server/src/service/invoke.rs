@@ -5,17 +5,18 @@ use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use axum::body::Body;
-use axum::http::{Request, Response};
+use axum::http::{Method, Request, Response};
 use domain::{
-    Access, AccountId, AccountName, Action, Actor, ActorKind, EnvironmentName, FunctionName, RequestId, authorize,
+    Access, AccountId, AccountName, Action, Actor, ActorKind, EnvironmentName, FunctionName, RequestId, Timestamp,
+    authorize,
 };
 use envelope::Binding;
-use runtime::{Assignment, Cleaner, InvokeError, Limits, LogLine, Outcome, Stream, WorkerBody, WorkerError, WorkerKey};
+use runtime::{Assignment, Cleaner, End, InvokeError, Limits, LogLine, Stream, WorkerBody, WorkerError, WorkerKey};
 use store::InvocationRow;
 use thiserror::Error;
 
 use super::functions::StoredLimits;
-use super::{Error, Service, new_id, show};
+use super::{Error, Service, show};
 use crate::clock;
 use crate::metrics::InvocationLabels;
 
@@ -66,7 +67,8 @@ pub(crate) struct Call {
     actor: Actor,
     id: String,
     began: Instant,
-    method: String,
+    started_at: Timestamp,
+    method: Method,
     path: String,
 }
 
@@ -91,8 +93,8 @@ impl Service {
         &self,
         target: &Target,
         token: Option<&str>,
-        request_id: &RequestId,
-        method: &str,
+        id: RequestId,
+        method: &Method,
         path: &str,
     ) -> Result<Arc<Call>, Error> {
         let began = Instant::now();
@@ -108,7 +110,7 @@ impl Service {
                     return Err(Error::not_found("function"));
                 }
                 if let Err(denied) = authorize(&actor, Action::FunctionInvoke, Some(&target.environment)) {
-                    let caller = super::Caller { actor, request_id: request_id.clone() };
+                    let caller = super::Caller { actor, request_id: id };
                     self.permit(&caller, Action::FunctionInvoke, Some(&target.environment), target.function.as_str())
                         .await?;
                     return Err(denied.into());
@@ -116,7 +118,15 @@ impl Service {
                 actor
             }
         };
-        Ok(Arc::new(Call { route, actor, id: new_id(), began, method: method.to_owned(), path: path.to_owned() }))
+        Ok(Arc::new(Call {
+            route,
+            actor,
+            id: id.as_str().to_owned(),
+            began,
+            started_at: clock::now(),
+            method: method.clone(),
+            path: path.to_owned(),
+        }))
     }
 
     /// Hands an admitted request to a worker. The invocation is recorded when its response has ended.
@@ -136,8 +146,8 @@ impl Service {
                     self.log_boot_failure(call, error.to_string());
                 }
                 self.record(
-                    call,
-                    &Ran { worker: String::new(), cold: true, versions: "{}".into(), cleaner: None },
+                    Arc::clone(call),
+                    Ran { worker: "".into(), cold: true, versions: "{}".into(), cleaner: None },
                     status,
                     outcome,
                     Some(error.to_string()),
@@ -146,31 +156,21 @@ impl Service {
             }
         };
         let ran = Ran {
-            worker: lease.worker().to_string(),
+            worker: Arc::clone(lease.worker()),
             cold: lease.cold,
             versions: Arc::clone(lease.label()),
             cleaner: Some(lease.cleaner()),
         };
-        // The outcome is known when the body ended, the status before: whoever comes second writes the record.
-        let (answered, status) = tokio::sync::oneshot::channel::<(u16, Option<String>)>();
-        let (ended, outcome) = tokio::sync::oneshot::channel::<Outcome>();
         let (service, record) = (self.clone(), Arc::clone(call));
-        tokio::spawn(async move {
-            let outcome = outcome.await.unwrap_or(Outcome::ClientClosed);
-            let (status, error) = status.await.unwrap_or((499, None));
-            service.record(&record, &ran, status, outcome.as_str(), error);
-        });
-        let result = lease
-            .send(request, &call.id, move |outcome| {
-                let _ = ended.send(outcome);
-            })
-            .await;
-        let answer = match &result {
-            Ok(response) => (response.status().as_u16(), None),
-            Err(error) => (invoke_failure(error), Some(error.to_string())),
+        let on_end = move |end: End<'_>| {
+            let (status, error) = match (end.status, end.error) {
+                (Some(status), _) => (status, None),
+                (None, Some(error)) => (invoke_failure(error), Some(error.to_string())),
+                (None, None) => (CLIENT_CLOSED, None),
+            };
+            service.record(record, ran, status, end.outcome.as_str(), error);
         };
-        let _ = answered.send(answer);
-        Ok(result?)
+        Ok(lease.send(request, &call.id, on_end).await?)
     }
 
     /// The caller is told to look here, under its invocation's id.
@@ -284,40 +284,60 @@ impl Service {
         });
     }
 
-    fn record(&self, call: &Call, ran: &Ran, status: u16, outcome: &'static str, error: Option<String>) {
+    fn record(&self, call: Arc<Call>, ran: Ran, status: u16, outcome: &'static str, error: Option<String>) {
         let took = call.began.elapsed();
         let start = if ran.cold { "cold" } else { "warm" };
         self.metrics.invocations.get_or_create(&InvocationLabels { outcome, start }).inc();
         self.metrics.invocation_seconds.observe(took.as_secs_f64());
-        let millis = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
-        let row = InvocationRow {
+        if !self.recorder.invocation(Ended { call, ran, took, status, outcome, error }) {
+            self.metrics.unrecorded.inc();
+        }
+    }
+}
+
+/// An invocation that has ended, as it waits to be recorded.
+pub(crate) struct Ended {
+    call: Arc<Call>,
+    ran: Ran,
+    took: Duration,
+    status: u16,
+    outcome: &'static str,
+    error: Option<String>,
+}
+
+impl Ended {
+    /// As it is stored. Made where the caller need not wait for it.
+    pub(crate) fn into_row(self) -> InvocationRow {
+        let Self { call, ran, took, status, outcome, error } = self;
+        let key = &call.route.key;
+        InvocationRow {
             id: call.id.clone(),
-            account: call.route.account.clone(),
+            account: key.account.clone(),
             function_id: call.route.function_id.clone(),
-            environment: call.route.key.environment.clone(),
-            deployment: call.route.key.deployment,
-            started_at: clock::now().plus_millis(-millis),
+            environment: key.environment.clone(),
+            deployment: key.deployment,
+            started_at: call.started_at,
             duration_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             status,
             outcome: outcome.to_owned(),
             cold: ran.cold,
-            worker: ran.worker.clone(),
+            worker: ran.worker.to_string(),
             actor_kind: show::actor_kind(call.actor.kind).to_owned(),
             actor_name: call.actor.name.clone(),
-            method: call.method.clone(),
+            method: call.method.to_string(),
             // A webhook's path can hold its secret. Without a worker there is nothing to tell by what it holds.
             path: ran.cleaner.as_ref().map(|cleaner| without_values(cleaner, &call.path)).unwrap_or_default(),
             versions: ran.versions.to_string(),
             error,
-        };
-        if !self.recorder.invocation(row) {
-            self.metrics.unrecorded.inc();
         }
     }
 }
 
 /// The path as it may be kept. A value in it can be percent-encoded in more ways than the cleaner knows.
 fn without_values(cleaner: &Cleaner, path: &str) -> String {
+    if path.len() < 2 {
+        return path.to_owned();
+    }
     let decoded = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
     let cleaned = cleaner.clean(&decoded);
     if cleaned == decoded { cleaner.clean(path) } else { cleaned }
@@ -325,7 +345,7 @@ fn without_values(cleaner: &Cleaner, path: &str) -> String {
 
 /// Where a call ran, and with which versions (JSON object of name and number).
 struct Ran {
-    worker: String,
+    worker: Arc<str>,
     cold: bool,
     versions: Arc<str>,
     cleaner: Option<Cleaner>,
@@ -340,6 +360,9 @@ fn worker_failure(error: &WorkerError<Error>) -> (u16, &'static str) {
         _ => (500, "internal"),
     }
 }
+
+/// The status that is recorded where the caller hung up before there was one.
+const CLIENT_CLOSED: u16 = 499;
 
 /// The status of a call that a worker did not answer.
 fn invoke_failure(error: &InvokeError) -> u16 {

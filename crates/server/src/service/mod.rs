@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use audit::AuditQuery;
 pub(crate) use caller::Caller;
 pub(crate) use error::Error;
-pub(crate) use invoke::{Call, CallError, Target};
+pub(crate) use invoke::{Call, CallError, Ended, Target};
 pub(crate) use keyring::Keyring;
 pub(crate) use secrets::PutInput;
 pub(crate) use setup::{ServerKeys, first_start, open_keys, write_private};
