@@ -1,12 +1,9 @@
 //! The main job: a secret goes in, a function uses it, and what it does is on record.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::api::{App, Client, eventually, str};
+use crate::api::{App, eventually, str};
 
 /// Tells what of a request the function saw.
 const MIRROR: &str = r#"
@@ -55,97 +52,8 @@ async fn three_shapes_three_ways_to_the_secret() {
     .await;
 }
 
-/// Invariant 5.
-#[tokio::test(flavor = "multi_thread")]
-async fn after_a_put_returned_nobody_sees_the_old_value() {
-    const PUTS: usize = 50;
-    let app = App::start();
-    let admin = app.admin();
-    let value = |n: usize| format!("value-{n:06}");
-    admin.put_secret("KEY", &value(0)).await;
-    admin.deploy("show", "Deno.serve(() => new Response(Deno.env.get('KEY')))", json!({ "access": "public" })).await;
-    let (returned, stop, calls) =
-        (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-    let seen = async |caller: &Client| {
-        caller.get("/functions/v1/show").await.expect(200).text().trim_start_matches("value-").parse::<usize>().unwrap()
-    };
-    let invokers: Vec<_> = (0..4)
-        .map(|_| {
-            let (caller, returned, stop, calls) =
-                (app.anonymous(), Arc::clone(&returned), Arc::clone(&stop), Arc::clone(&calls));
-            tokio::spawn(async move {
-                while !stop.load(Ordering::SeqCst) {
-                    let least = returned.load(Ordering::SeqCst);
-                    let seen = caller
-                        .get("/functions/v1/show")
-                        .await
-                        .expect(200)
-                        .text()
-                        .trim_start_matches("value-")
-                        .parse::<usize>()
-                        .unwrap();
-                    assert!(seen >= least, "saw value {seen} after the put of {least} had returned");
-                    calls.fetch_add(1, Ordering::SeqCst);
-                }
-            })
-        })
-        .collect();
-    let caller = app.anonymous();
-    for n in 1..=PUTS {
-        admin.put_secret("KEY", &value(n)).await;
-        returned.store(n, Ordering::SeqCst);
-        assert_eq!(seen(&caller).await, n);
-        // The callers keep up, so that each value is asked for under load.
-        let floor = calls.load(Ordering::SeqCst);
-        eventually("the others call too", async || {
-            (calls.load(Ordering::SeqCst) > floor || invokers.iter().any(tokio::task::JoinHandle::is_finished))
-                .then_some(())
-        })
-        .await;
-    }
-    stop.store(true, Ordering::SeqCst);
-    for invoker in invokers {
-        invoker.await.unwrap();
-    }
-    // The same holds for the other changes.
-    admin.post("/api/v1/secrets/KEY/activate", json!({ "version": 8 })).await.expect(200);
-    assert_eq!(seen(&caller).await, 7);
-    admin.delete("/api/v1/secrets/KEY").await.expect(204);
-    let gone = caller.get("/functions/v1/show").await.expect(200).text();
-    assert_eq!(gone, "", "a deleted secret is still injected");
-    admin.put_secret("KEY", &value(1)).await.expect(201);
-    assert_eq!(seen(&caller).await, 1);
-}
-
-/// An invocation that runs keeps what it has and is not cut by a put.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_put_lets_running_invocations_finish() {
-    let app = App::start();
-    let admin = app.admin();
-    admin.put_secret("KEY", "value-old").await;
-    let source = "Deno.serve(async (request) => { console.log('begun'); return new Response(await request.text() + Deno.env.get('KEY')); })";
-    admin.deploy("slow", source, json!({})).await;
-    let (sender, body) = body();
-    let running = {
-        let admin = admin.clone();
-        tokio::spawn(async move { admin.send(admin.request("POST", "/functions/v1/slow").body(body)).await })
-    };
-    sender.send(Ok("begun before, ended with ")).await.unwrap();
-    eventually("the invocation runs", async || {
-        (!admin.items("/api/v1/functions/slow/logs").await.is_empty()).then_some(())
-    })
-    .await;
-    admin.put_secret("KEY", "value-new").await;
-    assert_eq!(admin.get("/functions/v1/slow").await.expect(200).text(), "value-new");
-    drop(sender);
-    assert_eq!(running.await.unwrap().expect(200).text(), "begun before, ended with value-old");
-    for invocation in admin.invocations("slow", 2).await {
-        assert_eq!(invocation["outcome"], "ok", "{invocation}");
-    }
-}
-
 /// A request's body that the test sends piece by piece.
-fn body() -> (mpsc::Sender<Result<&'static str, std::io::Error>>, reqwest::Body) {
+pub fn body() -> (mpsc::Sender<Result<&'static str, std::io::Error>>, reqwest::Body) {
     let (sender, receiver) = mpsc::channel(1);
     let pieces = futures_util::stream::unfold(receiver, async |mut receiver: mpsc::Receiver<_>| {
         Some((receiver.recv().await?, receiver))

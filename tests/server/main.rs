@@ -29,3 +29,4 @@ mod keys;
 mod openapi;
 mod postgres;
 mod refused;
+mod rotation;
