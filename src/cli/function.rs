@@ -94,6 +94,15 @@ pub(crate) struct Deploy {
     /// Largest JavaScript heap, 32 to 4096 [default: 256]
     #[arg(long, value_name = "N")]
     pub(crate) memory_mib: Option<u32>,
+    /// Most processor time of one invocation, 1 to 900 [default: 30]
+    #[arg(long, value_name = "N")]
+    pub(crate) cpu_seconds: Option<u32>,
+    /// Largest response, 1 to 4096 [default: 100]
+    #[arg(long, value_name = "N")]
+    pub(crate) response_mib: Option<u32>,
+    /// Most invocations at once, 1 to 1000; the rest wait in line [default: 200]
+    #[arg(long, value_name = "N")]
+    pub(crate) concurrency: Option<u32>,
 }
 
 #[derive(Debug, Args)]

@@ -49,6 +49,9 @@ async fn deploy(context: &Context, args: Deploy) -> Done {
         environment: args.place.environment,
         timeout_seconds: args.timeout_seconds,
         memory_mib: args.memory_mib,
+        cpu_seconds: args.cpu_seconds,
+        response_mib: args.response_mib,
+        concurrency: args.concurrency,
         ..PutFunction::default()
     };
     match upload::read(&args.file, args.entry.as_deref())? {

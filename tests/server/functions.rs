@@ -61,6 +61,37 @@ pub fn body() -> (mpsc::Sender<Result<&'static str, std::io::Error>>, reqwest::B
     (sender, reqwest::Body::wrap_stream(Box::pin(pieces)))
 }
 
+/// Beyond a function's concurrency, callers wait in line, and are told to come back if the line does not move.
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_wait_in_line() {
+    let app = App::start();
+    let admin = app.admin();
+    let source = "Deno.serve(async (request) => { console.log('begun'); return new Response(await request.text()); })";
+    admin.deploy("one", source, json!({ "concurrency": 1, "access": "public" })).await;
+    let call = |sent: reqwest::Body| {
+        let client = app.anonymous();
+        tokio::spawn(async move { client.send(client.request("POST", "/functions/v1/one").body(sent)).await })
+    };
+    let (sender, sent) = body();
+    let first = call(sent);
+    eventually("the first runs", async || {
+        (!admin.items("/api/v1/functions/one/logs").await.is_empty()).then_some(())
+    })
+    .await;
+    let refused = call("second".into()).await.unwrap();
+    refused.problem(503, "overloaded");
+    assert_eq!(refused.header("retry-after"), "1");
+    let third = call("third".into());
+    sender.send(Ok("first")).await.unwrap();
+    drop(sender);
+    assert_eq!(first.await.unwrap().expect(200).text(), "first");
+    assert_eq!(third.await.unwrap().expect(200).text(), "third");
+    let mut outcomes: Vec<_> =
+        admin.invocations("one", 3).await.iter().map(|one| str(&one["outcome"]).to_owned()).collect();
+    outcomes.sort();
+    assert_eq!(outcomes, ["ok", "ok", "overloaded"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_stream_both_ways() {
     let app = App::start();

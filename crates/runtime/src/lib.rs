@@ -8,6 +8,7 @@ mod deno;
 mod folder;
 mod hop_by_hop;
 mod launch;
+mod memory;
 mod source_map;
 mod supervisor;
 mod worker;
@@ -15,6 +16,7 @@ mod worker;
 pub use bundle::{Bundle, BundleError, Bundler, Source};
 pub use deno::{Deno, DenoError};
 pub use hop_by_hop::strip_hop_by_hop;
+pub use memory::room;
 pub use supervisor::{Runtime, RuntimeConfig, RuntimeError, WorkerError, WorkerState, WorkerStatus};
 pub use worker::{
     Assignment, Cleaner, End, Exit, INVOCATION_HEADER, InvokeError, Lease, Limits, LogLine, Outcome, Stream,

@@ -4,25 +4,33 @@ mod config;
 mod error;
 mod loading;
 mod pool;
+mod slot;
 mod status;
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::MissedTickBehavior;
 
 pub use config::{RuntimeConfig, RuntimeError};
 pub use error::WorkerError;
 use loading::{Boot, Loading, outcome};
 use pool::{Pool, refill};
+use slot::Slot;
 pub use status::{WorkerState, WorkerStatus};
 
 use crate::folder;
 use crate::launch::Spawner;
-use crate::worker::{Assignment, BootError, Booter, Exit, Lease, LogLine, Worker, WorkerKey, ready};
+use crate::worker::{Assignment, BootError, Booter, Exit, Lease, LogLine, Room, Worker, WorkerKey, ready};
 
+/// How often workers in use are looked at. What is over a limit ends so much late at most.
+const SAMPLE: Duration = Duration::from_millis(50);
+/// A worker beside another of the same function goes after this fraction of the idle time.
+const EXTRA_IDLE: u32 = 5;
 const BOOTSTRAP: &str = include_str!("worker/bootstrap.js");
 
 /// The supervisor of all workers. Cheap to clone; when the last clone is dropped, all workers are killed.
@@ -33,6 +41,9 @@ struct Inner {
     booter: Booter,
     pool: Arc<Pool>,
     max_workers: usize,
+    workers_per_function: usize,
+    queue: usize,
+    queue_wait: Duration,
     table: Mutex<Table>,
     /// How many processes there are.
     processes: watch::Sender<usize>,
@@ -47,16 +58,21 @@ struct Table {
     shutting_down: bool,
 }
 
-enum Slot {
-    Booting(watch::Receiver<Boot>),
-    Ready(Arc<Worker>),
+impl Table {
+    /// How many workers take invocations or will.
+    fn workers(&self) -> usize {
+        self.slots.values().map(Slot::len).sum()
+    }
 }
 
 /// What a caller has to do.
 enum Turn {
-    Leased(Arc<Worker>),
+    /// Use this worker. If there is something to load, all workers of the key are busy and one more should boot.
+    Leased(Arc<Worker>, Option<Loading>),
     Wait(watch::Receiver<Boot>),
     Load(Loading),
+    /// Nothing can boot now.
+    Full,
 }
 
 impl Runtime {
@@ -76,17 +92,22 @@ impl Runtime {
             deny_net: config::denied(&config.deny_net),
             logs,
             spawner: Spawner::start()?,
+            room: Arc::<Room>::default(),
         };
         let inner = Arc::new(Inner {
             booter,
             pool: Arc::new(Pool::new(config.pool)),
             max_workers: config.max_workers,
+            workers_per_function: config.workers_per_function,
+            queue: config.queue,
+            queue_wait: config.queue_wait,
             table: Mutex::default(),
             processes: watch::Sender::new(0),
             handle: tokio::runtime::Handle::current(),
         });
         tokio::spawn(sweep(Arc::downgrade(&inner), config.idle));
         tokio::spawn(refill(Arc::downgrade(&inner)));
+        tokio::spawn(sample(Arc::downgrade(&inner)));
         Ok(Self(inner))
     }
 
@@ -102,10 +123,21 @@ impl Runtime {
     {
         let mut cold = false;
         let loading = loop {
-            let mut boot = match self.0.turn(key)? {
-                Turn::Leased(worker) => return Ok(Lease::new(worker, cold)),
+            let turn = match self.0.turn(key)? {
+                Turn::Full => self.room_for(key).await?,
+                turn => turn,
+            };
+            let mut boot = match turn {
+                Turn::Leased(worker, more) => {
+                    let lease = Lease::new(worker, cold);
+                    if let Some(loading) = more {
+                        self.reinforce(loading, load).await;
+                    }
+                    return Ok(lease);
+                }
                 Turn::Load(loading) => break loading,
                 Turn::Wait(boot) => boot,
+                Turn::Full => continue,
             };
             cold = true;
             if let Some(worker) = outcome(&mut boot).await? {
@@ -114,8 +146,37 @@ impl Runtime {
         };
         let assignment = load().await.map_err(WorkerError::Load)?;
         let (reply, lease) = oneshot::channel();
-        self.0.handle.spawn(Arc::clone(&self.0).boot(loading, assignment, reply));
+        self.0.handle.spawn(Arc::clone(&self.0).boot(loading, assignment, Some(reply)));
         lease.await.map_err(|_| WorkerError::ShuttingDown)?.map_err(WorkerError::from)
+    }
+
+    /// Boots one more worker for a key whose workers are busy, without waiting for it. The caller has a worker already, so
+    /// nothing that fails here is its affair; the next one who finds them busy tries again.
+    async fn reinforce<F, Fut, E>(&self, loading: Loading, load: F)
+    where
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<Assignment, E>>,
+    {
+        if let Ok(assignment) = load().await {
+            self.0.handle.spawn(Arc::clone(&self.0).boot(loading, assignment, None));
+        }
+    }
+
+    /// Waits in the queue until there may be room.
+    async fn room_for<E>(&self, key: &WorkerKey) -> Result<Turn, WorkerError<E>> {
+        let full = || WorkerError::TooManyWorkers { limit: self.0.max_workers };
+        let waiting = self.0.booter.room.join(self.0.queue).ok_or_else(full)?;
+        let looking = async {
+            loop {
+                let mut change = pin!(waiting.change());
+                change.as_mut().enable();
+                match self.0.turn(key)? {
+                    Turn::Full => change.await,
+                    turn => return Ok(turn),
+                }
+            }
+        };
+        tokio::time::timeout(self.0.queue_wait, looking).await.unwrap_or_else(|_| Err(full()))
     }
 
     /// Workers for which `matches` is true take no further lease; they finish what they have and end. Returns at once;
@@ -123,6 +184,7 @@ impl Runtime {
     pub fn retire(&self, matches: impl Fn(&WorkerKey) -> bool) {
         let mut table = self.0.lock();
         table.slots.retain(|key, _| !matches(key));
+        self.0.booter.room.changed();
         // One that boots is lost to later callers with its slot; it closes when those who wait for it have it.
         for worker in table.all.values().filter(|worker| worker.is_published() && matches(&worker.key)) {
             self.0.close(worker);
@@ -171,39 +233,47 @@ impl Inner {
 
     fn turn<E>(self: &Arc<Self>, key: &WorkerKey) -> Result<Turn, WorkerError<E>> {
         let mut table = self.lock();
-        match table.slots.get(key) {
-            Some(Slot::Ready(worker)) if worker.try_lease() => return Ok(Turn::Leased(Arc::clone(worker))),
-            Some(Slot::Booting(boot)) => return Ok(Turn::Wait(boot.clone())),
-            _ => {}
+        if let Some(slot) = table.slots.get(key) {
+            if let Some(worker) = slot.lease() {
+                let grow = worker.is_busy() && slot.may_grow(self.workers_per_function);
+                let loading = (grow && table.workers() < self.max_workers && !table.shutting_down)
+                    .then(|| self.begin(&mut table, key));
+                return Ok(Turn::Leased(worker, loading));
+            }
+            if let Some(boot) = &slot.booting {
+                return Ok(Turn::Wait(boot.clone()));
+            }
         }
         if table.shutting_down {
             return Err(WorkerError::ShuttingDown);
         }
-        table.slots.remove(key);
-        self.make_room(&mut table)?;
-        let key = Arc::new(key.clone());
-        let (sender, boot) = watch::channel(Boot::Pending);
-        table.slots.insert(Arc::clone(&key), Slot::Booting(boot));
-        Ok(Turn::Load(Loading { inner: Arc::clone(self), key, sender: Some(sender) }))
+        Ok(if self.make_room(&mut table) { Turn::Load(self.begin(&mut table, key)) } else { Turn::Full })
     }
 
-    /// Sees to it that one more worker may boot: closes the one that was not used for the longest time.
-    fn make_room<E>(self: &Arc<Self>, table: &mut Table) -> Result<(), WorkerError<E>> {
-        table.slots.retain(|_, slot| !matches!(slot, Slot::Ready(worker) if !worker.is_open()));
-        while table.slots.len() >= self.max_workers {
-            let ready = table.slots.values().filter_map(|slot| match slot {
-                Slot::Ready(worker) if worker.leases() == 0 => Some(Arc::clone(worker)),
-                _ => None,
-            });
-            let Some(oldest) = ready.min_by_key(|worker| worker.last_used()) else {
-                return Err(WorkerError::TooManyWorkers { limit: self.max_workers });
-            };
+    /// Marks the slot of `key` as one for which a worker boots.
+    fn begin(self: &Arc<Self>, table: &mut Table, key: &WorkerKey) -> Loading {
+        let (sender, boot) = watch::channel(Boot::Pending);
+        let key = match table.slots.get_key_value(key) {
+            Some((key, _)) => Arc::clone(key),
+            None => Arc::new(key.clone()),
+        };
+        table.slots.entry(Arc::clone(&key)).or_default().begin(boot);
+        Loading { inner: Arc::clone(self), key, sender: Some(sender) }
+    }
+
+    /// Sees to it that one more worker may boot: closes the one that was not used for the longest time. False if all
+    /// are in use.
+    fn make_room(self: &Arc<Self>, table: &mut Table) -> bool {
+        table.slots.retain(|_, slot| slot.forget(|worker| !worker.is_open()));
+        while table.workers() >= self.max_workers {
+            let ready = table.slots.values().flat_map(|slot| &slot.ready).filter(|worker| worker.leases() == 0);
+            let Some(oldest) = ready.min_by_key(|worker| worker.last_used()).cloned() else { return false };
             if oldest.close_if_unused() {
-                table.slots.remove(&oldest.key);
+                table.slots.retain(|_, slot| slot.forget(|worker| Arc::ptr_eq(worker, &oldest)));
                 self.handle.spawn(oldest.drain());
             }
         }
-        Ok(())
+        true
     }
 
     /// Boots a worker and publishes it. The caller who loaded the assignment gets its lease first.
@@ -211,16 +281,20 @@ impl Inner {
         self: Arc<Self>,
         loading: Loading,
         assignment: Assignment,
-        leader: oneshot::Sender<Result<Lease, BootError>>,
+        leader: Option<oneshot::Sender<Result<Lease, BootError>>>,
     ) {
         let result = self.booted(&loading.key, assignment).await;
         // The lease comes before the publication: what is published can be closed at any moment.
-        let lease = result.clone().and_then(|worker| match worker.try_lease() {
-            true => Ok(Lease::new(worker, true)),
-            false => Err(BootError::Died(Exit::Stopped)),
+        let lease = leader.as_ref().map(|_| {
+            result.clone().and_then(|worker| match worker.try_lease() {
+                true => Ok(Lease::new(worker, true)),
+                false => Err(BootError::Died(Exit::Stopped)),
+            })
         });
         loading.publish(result);
-        let _ = leader.send(lease);
+        if let (Some(leader), Some(lease)) = (leader, lease) {
+            let _ = leader.send(lease);
+        }
     }
 
     async fn booted(self: &Arc<Self>, key: &Arc<WorkerKey>, assignment: Assignment) -> Result<Arc<Worker>, BootError> {
@@ -252,17 +326,23 @@ impl Inner {
             tend.await;
             if let Some(inner) = weak.upgrade() {
                 inner.lock().all.remove(&id);
+                inner.booter.room.freed();
                 inner.processes.send_modify(|count| *count -= 1);
             }
         });
         ready(&worker, limit).await.map(|()| worker)
     }
 
-    /// Removes the slot of `key` if it is the one that waits for `sender`. Tells whether it was.
+    /// Ends the boot that `sender` tells of. Tells whether the slot of `key` still waited for it.
     fn vacate(&self, table: &mut Table, key: &WorkerKey, sender: &watch::Sender<Boot>) -> bool {
-        let ours = matches!(table.slots.get(key), Some(Slot::Booting(boot)) if boot.same_channel(&sender.subscribe()));
+        let Some(slot) = table.slots.get_mut(key) else { return false };
+        let ours = slot.booting.as_ref().is_some_and(|boot| boot.same_channel(&sender.subscribe()));
         if ours {
-            table.slots.remove(key);
+            slot.booting = None;
+            if slot.ready.is_empty() {
+                table.slots.remove(key);
+            }
+            self.booter.room.freed();
         }
         ours
     }
@@ -287,21 +367,40 @@ impl Drop for Inner {
     }
 }
 
-/// Retires workers that nobody used for `idle`, for as long as the runtime lives.
+/// Retires workers that nobody used for `idle`, and those beside another of the same function sooner, for as long as the
+/// runtime lives.
 async fn sweep(inner: Weak<Inner>, idle: Duration) {
     let pause = (idle / 4).clamp(Duration::from_millis(10), Duration::from_secs(1));
     loop {
         tokio::time::sleep(pause).await;
         let Some(inner) = inner.upgrade() else { return };
         let now = Instant::now();
-        inner.lock().slots.retain(|_, slot| match slot {
-            Slot::Ready(worker)
-                if now.saturating_duration_since(worker.last_used()) >= idle && worker.close_if_unused() =>
-            {
-                inner.handle.spawn(Arc::clone(worker).drain());
-                false
-            }
-            _ => true,
+        inner.lock().slots.retain(|_, slot| {
+            let mut others = slot.ready.len();
+            slot.forget(|worker| {
+                let patience = if others > 1 { idle / EXTRA_IDLE } else { idle };
+                let unused = now.saturating_duration_since(worker.last_used()) >= patience && worker.close_if_unused();
+                if unused {
+                    others -= 1;
+                    inner.handle.spawn(Arc::clone(worker).drain());
+                }
+                unused
+            })
         });
+    }
+}
+
+/// Looks at the workers that are in use, for as long as the runtime lives.
+async fn sample(inner: Weak<Inner>) {
+    let mut tick = tokio::time::interval(SAMPLE);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        let Some(inner) = inner.upgrade() else { return };
+        let workers: Vec<_> = inner.lock().all.values().cloned().collect();
+        let now = Instant::now();
+        for worker in workers {
+            worker.sample(now);
+        }
     }
 }

@@ -5,8 +5,11 @@ mod body;
 mod boot;
 mod connection;
 mod invocation;
+mod ledger;
 mod output;
+mod probe;
 mod process;
+mod room;
 mod text;
 
 use std::sync::Arc;
@@ -19,6 +22,7 @@ pub(crate) use boot::{BootError, Booter, Unassigned, ready};
 pub use invocation::{Cleaner, End, INVOCATION_HEADER, InvokeError, Lease, Outcome};
 pub use process::Exit;
 pub(crate) use process::Worker;
+pub(crate) use room::Room;
 
 /// Which function with which values a worker serves. Two keys that differ in anything have different workers.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -56,11 +60,22 @@ pub struct Limits {
     pub wall_clock: Duration,
     /// The JavaScript heap, in MiB. Buffers outside the heap are not counted here.
     pub memory_mib: u32,
+    /// Processor time of one invocation: its share of what its worker used while it ran. Enforced where the system tells
+    /// a process's time in `/proc`.
+    pub cpu: Duration,
+    /// The body of one response, in bytes.
+    pub response_bytes: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { boot: Duration::from_secs(10), wall_clock: Duration::from_secs(60), memory_mib: 256 }
+        Self {
+            boot: Duration::from_secs(10),
+            wall_clock: Duration::from_secs(60),
+            memory_mib: 256,
+            cpu: Duration::from_secs(10),
+            response_bytes: 256 << 20,
+        }
     }
 }
 

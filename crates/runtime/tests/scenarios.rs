@@ -11,6 +11,8 @@ mod failures;
 mod handlers;
 #[path = "scenarios/lifecycle.rs"]
 mod lifecycle;
+#[path = "scenarios/load.rs"]
+mod load;
 #[path = "scenarios/logs.rs"]
 mod logs;
 #[path = "scenarios/pool.rs"]

@@ -92,10 +92,6 @@ pub(crate) struct Started {
     logs: tokio::task::JoinHandle<()>,
 }
 
-/// Most workers at once; each holds some 60 MiB.
-const MAX_WORKERS: usize = 64;
-/// Processes that wait for a function to be assigned.
-const POOL: usize = 3;
 /// A worker that nobody called for this long is ended.
 const IDLE: Duration = Duration::from_secs(300);
 /// Longest wait for running requests when stopping.
@@ -252,11 +248,17 @@ async fn functions(
     let deno = Deno::find(config.deno.as_deref()).await.map_err(|error| error.to_string())?;
     let version = deno.version().to_owned();
     let bundler = Bundler::new(deno.clone(), config.data.join("deno-cache")).map_err(|error| error.to_string())?;
+    let (max_workers, pool) = runtime::room();
+    let cores = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
+    tracing::info!(max_workers, pool, workers_per_function = cores, "functions can run");
     let settings = RuntimeConfig {
         deno,
         dir: workers_dir(&config.data),
-        max_workers: MAX_WORKERS,
-        pool: POOL,
+        max_workers,
+        workers_per_function: cores.min(max_workers),
+        queue: 1_000,
+        queue_wait: service::QUEUE_WAIT,
+        pool,
         idle: IDLE,
         // A function must not reach the control plane it runs under.
         deny_net: vec![listener.to_string()],

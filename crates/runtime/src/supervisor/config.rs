@@ -23,6 +23,12 @@ pub struct RuntimeConfig {
     pub dir: PathBuf,
     /// Most workers that take invocations. Those that drain come on top.
     pub max_workers: usize,
+    /// Most workers of one function with one set of values. Further ones boot while all that are there are busy.
+    pub workers_per_function: usize,
+    /// How many callers may wait while all workers are in use.
+    pub queue: usize,
+    /// How long each of them waits at most.
+    pub queue_wait: Duration,
     /// How many processes boot ahead of need and wait, beside the workers.
     pub pool: usize,
     /// A worker that nobody used for so long is retired.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::{Inner, Slot, WorkerError};
+use super::{Inner, WorkerError};
 use crate::worker::{BootError, Worker, WorkerKey};
 
 /// What the waiters of a boot learn.
@@ -43,7 +43,8 @@ impl Loading {
                 sender.send_replace(Boot::Ready(Arc::clone(&worker)));
                 worker.publish();
                 if ours {
-                    table.slots.insert(Arc::clone(&self.key), Slot::Ready(worker));
+                    table.slots.entry(Arc::clone(&self.key)).or_default().ready.push(worker);
+                    self.inner.booter.room.changed();
                 } else {
                     // Retired while it booted: it serves those who waited for it already, and then goes.
                     let inner = Arc::clone(&self.inner);

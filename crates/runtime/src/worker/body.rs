@@ -7,25 +7,26 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use tokio::time::Sleep;
 
 use super::connection::Connection;
-use super::invocation::{Flight, InvokeError, obituary, timed_out};
+use super::invocation::{Flight, InvokeError, obituary};
 
 type Obituary = Pin<Box<dyn Future<Output = InvokeError> + Send>>;
 
 /// The body of a function's response, as it streams. Dropping it before its end aborts the function's request.
 pub struct WorkerBody {
     inner: Incoming,
-    clock: Pin<Box<Sleep>>,
     connection: Option<Connection>,
+    /// How many more bytes it may have.
+    left: u64,
     flight: Option<Flight>,
     obituary: Option<Obituary>,
 }
 
 impl WorkerBody {
-    pub(super) fn new(inner: Incoming, clock: Pin<Box<Sleep>>, connection: Connection, flight: Flight) -> Self {
-        let mut body = Self { inner, clock, connection: Some(connection), flight: Some(flight), obituary: None };
+    pub(super) fn new(inner: Incoming, connection: Connection, flight: Flight) -> Self {
+        let left = flight.worker().limits.response_bytes;
+        let mut body = Self { inner, connection: Some(connection), left, flight: Some(flight), obituary: None };
         if body.inner.is_end_stream() {
             body.finish();
         }
@@ -72,6 +73,12 @@ impl Body for WorkerBody {
             match frame {
                 // Trailers are dropped: few callers ask for them, and the gateway's answer has not announced any.
                 Poll::Ready(Some(Ok(frame))) if frame.is_data() => {
+                    let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
+                    let Some(left) = this.left.checked_sub(bytes) else {
+                        let limit = flight.worker().limits.response_bytes;
+                        return Poll::Ready(Some(Err(this.fail(InvokeError::ResponseTooLarge { limit }))));
+                    };
+                    this.left = left;
                     if this.inner.is_end_stream() {
                         this.finish();
                     }
@@ -87,8 +94,7 @@ impl Body for WorkerBody {
                     this.obituary = Some(Box::pin(async move { obituary(&worker).await }));
                 }
                 Poll::Pending => {
-                    ready!(this.clock.as_mut().poll(cx));
-                    let error = timed_out(flight.worker());
+                    let error = ready!(flight.poll_overrun(cx));
                     return Poll::Ready(Some(Err(this.fail(error))));
                 }
             }

@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 use super::connection::Connections;
 use super::output::{Boot, Sink};
 use super::process::{Exit, Worker};
+use super::room::Room;
 use super::{Assignment, LogLine, Stream, WorkerKey};
 use crate::folder::{Folder, file_url, random_hex};
 use crate::launch::{Launch, Spawner};
@@ -51,6 +52,7 @@ pub(crate) struct Booter {
     pub(crate) deny_net: String,
     pub(crate) logs: mpsc::Sender<LogLine>,
     pub(crate) spawner: Spawner,
+    pub(crate) room: Arc<Room>,
 }
 
 /// A process that has loaded the bootstrap and waits: of no account, with no code and no value. Dropped, it is killed.
@@ -125,7 +127,7 @@ impl Booter {
             mark: format!("\x1e{nonce}").into_bytes(),
             logs: self.logs.clone(),
             boot: watch::Sender::new(None),
-            pong: watch::Sender::new(0),
+            pong: watch::Sender::new((0, std::time::Instant::now())),
             out_of_memory: AtomicBool::new(false),
             lost: AtomicU64::new(0),
         });
@@ -137,16 +139,8 @@ impl Booter {
         let streams = (child.stdout.take(), child.stderr.take());
         let connections = Connections::new(socket);
         let pid = child.id().unwrap_or_default();
-        let worker = Worker::new(
-            pid,
-            assignment.limits.wall_clock,
-            Arc::clone(&assignment.label),
-            nonce,
-            Arc::clone(&sink),
-            connections,
-            control,
-        );
-        let worker = Arc::new(worker);
+        let room = Arc::clone(&self.room);
+        let worker = Arc::new(Worker::new(pid, assignment, nonce, Arc::clone(&sink), connections, control, room));
 
         let tended = Arc::clone(&worker);
         let tend = async move {

@@ -1,6 +1,8 @@
 //! One request in one worker, from the lease to the last byte of the response, and what became of it.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +14,7 @@ use hyper::{Request, Response, Version};
 use super::WorkerKey;
 use super::body::WorkerBody;
 use super::connection::{BodyError, Connection, RequestBody, SendError};
+use super::ledger::{Overrun, Place};
 use super::output::Sink;
 use super::process::{Exit, Worker};
 use crate::strip_hop_by_hop;
@@ -34,6 +37,10 @@ pub enum Outcome {
     Error,
     /// The wall clock ran out.
     Timeout,
+    /// It used more processor time than it may.
+    CpuExceeded,
+    /// Its response was larger than it may be.
+    ResponseTooLarge,
     /// The worker's process ended.
     Crashed,
     /// The caller hung up before the end.
@@ -47,6 +54,8 @@ impl Outcome {
             Self::Ok => "ok",
             Self::Error => "error",
             Self::Timeout => "timeout",
+            Self::CpuExceeded => "cpu_exceeded",
+            Self::ResponseTooLarge => "response_too_large",
             Self::Crashed => "crashed",
             Self::ClientClosed => "client_closed",
         }
@@ -68,6 +77,18 @@ pub enum InvokeError {
     Timeout {
         /// The limit.
         limit: Duration,
+    },
+    /// It used more processor time than it may.
+    #[error("the function used more than {} s of processor time", limit.as_secs_f64())]
+    CpuExceeded {
+        /// The limit.
+        limit: Duration,
+    },
+    /// The response's body is too large.
+    #[error("the function's response is larger than {limit} bytes")]
+    ResponseTooLarge {
+        /// The limit.
+        limit: u64,
     },
     /// The worker's process ended.
     #[error("the function's worker ended: {exit}")]
@@ -92,6 +113,8 @@ impl InvokeError {
         match self {
             Self::Threw { .. } | Self::BrokenOff | Self::Request(_) => Outcome::Error,
             Self::Timeout { .. } => Outcome::Timeout,
+            Self::CpuExceeded { .. } => Outcome::CpuExceeded,
+            Self::ResponseTooLarge { .. } => Outcome::ResponseTooLarge,
             Self::Crashed { .. } => Outcome::Crashed,
             Self::RequestBody => Outcome::ClientClosed,
         }
@@ -179,9 +202,10 @@ impl Lease {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BodyError>,
     {
-        let mut flight = Flight { worker: self.worker, status: None, on_end: Some(Box::new(on_end)) };
-        let worker = Arc::clone(&flight.worker.0);
-        let mut clock = Box::pin(tokio::time::sleep(worker.wall_clock));
+        let worker = Arc::clone(&self.worker.0);
+        let place = worker.ledger.enter();
+        let mut flight = Flight { worker: self.worker, place, status: None, on_end: Some(Box::new(on_end)) };
+        let alarm = Arc::clone(&flight.place.alarm);
         let answer = async {
             let request = prepare(request, invocation)?;
             match worker.connections.send(request).await {
@@ -195,20 +219,28 @@ impl Lease {
         let answer = tokio::select! {
             biased;
             answer = answer => answer,
-            () = &mut clock => Err(timed_out(&worker)),
+            overrun = poll_fn(|cx| alarm.poll(cx)) => Err(overran(&worker, overrun)),
         };
         let (response, connection) = answer.inspect_err(|error| flight.fail(error))?;
         flight.status = Some(response.status().as_u16());
         let (mut head, inner) = response.into_parts();
         strip_hop_by_hop(&mut head.headers);
         head.headers.remove(THREW_HEADER);
-        Ok(Response::from_parts(head, WorkerBody::new(inner, clock, connection, flight)))
+        let limit = worker.limits.response_bytes;
+        if inner.size_hint().lower() > limit {
+            let error = InvokeError::ResponseTooLarge { limit };
+            flight.status = None;
+            flight.fail(&error);
+            return Err(error);
+        }
+        Ok(Response::from_parts(head, WorkerBody::new(inner, connection, flight)))
     }
 }
 
 /// An invocation under way. Its end is told once; if nobody knows better, the caller hung up.
 pub(super) struct Flight {
     worker: InUse,
+    place: Place,
     status: Option<u16>,
     on_end: Option<OnEnd>,
 }
@@ -216,6 +248,11 @@ pub(super) struct Flight {
 impl Flight {
     pub(super) fn worker(&self) -> &Arc<Worker> {
         &self.worker.0
+    }
+
+    /// Ready when it went over a limit.
+    pub(super) fn poll_overrun(&self, cx: &mut Context<'_>) -> Poll<InvokeError> {
+        self.place.alarm.poll(cx).map(|overrun| overran(self.worker(), overrun))
     }
 
     pub(super) fn finish(&mut self) {
@@ -228,6 +265,7 @@ impl Flight {
 
     fn end(&mut self, outcome: Outcome, error: Option<&InvokeError>) {
         if let Some(on_end) = self.on_end.take() {
+            self.worker.0.ledger.leave(&self.place);
             on_end(End { outcome, status: self.status, error });
         }
     }
@@ -296,7 +334,15 @@ pub(super) async fn obituary(worker: &Worker) -> InvokeError {
     }
 }
 
-pub(super) fn timed_out(worker: &Arc<Worker>) -> InvokeError {
-    worker.overran();
-    InvokeError::Timeout { limit: worker.wall_clock }
+fn overran(worker: &Arc<Worker>, overrun: Overrun) -> InvokeError {
+    match overrun {
+        Overrun::Time => {
+            worker.overran(Exit::Unresponsive);
+            InvokeError::Timeout { limit: worker.limits.wall_clock }
+        }
+        Overrun::Cpu => {
+            worker.overran(Exit::CpuExceeded);
+            InvokeError::CpuExceeded { limit: worker.limits.cpu }
+        }
+    }
 }

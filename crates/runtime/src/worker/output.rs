@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use domain::redact::Redactor;
 use serde::Deserialize;
@@ -44,7 +44,8 @@ pub(crate) struct Sink {
     pub(crate) mark: Vec<u8>,
     pub(crate) logs: mpsc::Sender<LogLine>,
     pub(crate) boot: watch::Sender<Option<Boot>>,
-    pub(crate) pong: watch::Sender<u64>,
+    /// The last ping that was answered, and when.
+    pub(crate) pong: watch::Sender<(u64, Instant)>,
     /// V8 has said that its heap is full.
     pub(crate) out_of_memory: AtomicBool,
     /// Lines lost since the last that was taken.
@@ -136,7 +137,7 @@ impl Sink {
                 self.boot.send_replace(Some(boot));
             }
             Ok(Message::Pong { pong }) => {
-                self.pong.send_replace(pong);
+                self.pong.send_replace((pong, Instant::now()));
             }
             Err(error) => {
                 tracing::warn!(worker = %self.worker, column = error.column(), "a worker's message is malformed")

@@ -11,13 +11,19 @@ use tokio::sync::{Notify, mpsc, watch};
 use zeroize::Zeroizing;
 
 use super::connection::Connections;
+use super::ledger::{Ledger, used};
 use super::output::Sink;
-use super::{Stream, WorkerKey};
+use super::probe::Probe;
+use super::room::Room;
+use super::{Assignment, Limits, Stream, WorkerKey};
 
 /// In `Worker::state`: no further lease. The other bits count the leases.
 const CLOSED: u64 = 1 << 63;
 /// How long a worker may take to answer that its event loop turns.
 const ANSWER: Duration = Duration::from_millis(500);
+
+/// So many invocations at once are enough for one worker, even if all of them only wait.
+const CONCURRENCY: u64 = 100;
 
 /// How a worker's process ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +35,8 @@ pub enum Exit {
     Stopped,
     /// An invocation ran over its wall clock and the worker no longer answered (an endless loop).
     Unresponsive,
+    /// An invocation used more processor time than it may and the worker no longer answered.
+    CpuExceeded,
     /// The JavaScript heap was full.
     OutOfMemory,
     /// The function ended its own process.
@@ -43,6 +51,9 @@ impl fmt::Display for Exit {
             Self::Retired => f.write_str("it was retired"),
             Self::Stopped => f.write_str("it was stopped by the server"),
             Self::Unresponsive => f.write_str("an invocation ran over its time and the worker did not answer any more"),
+            Self::CpuExceeded => {
+                f.write_str("an invocation used up its processor time and the worker did not answer any more")
+            }
             Self::OutOfMemory => f.write_str("it ran out of memory"),
             Self::Code(code) => write!(f, "it exited with code {code}"),
             Self::Signal(signal) => write!(f, "it was ended by signal {signal}"),
@@ -55,7 +66,8 @@ pub(crate) struct Worker {
     pub(crate) id: Arc<str>,
     pub(crate) key: Arc<WorkerKey>,
     pub(crate) pid: u32,
-    pub(crate) wall_clock: Duration,
+    pub(crate) limits: Limits,
+    pub(crate) ledger: Ledger,
     pub(crate) label: Arc<str>,
     /// Told only to the worker; it marks the responses that stand for something thrown.
     pub(crate) nonce: String,
@@ -72,25 +84,29 @@ pub(crate) struct Worker {
     /// Why the supervisor ended it, if it did.
     verdict: Mutex<Option<Exit>>,
     control: mpsc::UnboundedSender<Zeroizing<Vec<u8>>>,
+    pings: AtomicU64,
+    probe: Probe,
+    room: Arc<Room>,
     exit: watch::Sender<Option<Exit>>,
 }
 
 impl Worker {
     pub(crate) fn new(
         pid: u32,
-        wall_clock: Duration,
-        label: Arc<str>,
+        assignment: &Assignment,
         nonce: String,
         sink: Arc<Sink>,
         connections: Connections,
         control: mpsc::UnboundedSender<Zeroizing<Vec<u8>>>,
+        room: Arc<Room>,
     ) -> Self {
         Self {
             id: Arc::clone(&sink.worker),
             key: Arc::clone(&sink.key),
             pid,
-            wall_clock,
-            label,
+            ledger: Ledger::new(assignment.limits.wall_clock, assignment.limits.cpu),
+            limits: assignment.limits.clone(),
+            label: Arc::clone(&assignment.label),
             nonce,
             sink,
             connections,
@@ -103,6 +119,9 @@ impl Worker {
             kill: Notify::new(),
             verdict: Mutex::new(None),
             control,
+            pings: AtomicU64::new(0),
+            probe: Probe::default(),
+            room,
             exit: watch::Sender::new(None),
         }
     }
@@ -122,8 +141,10 @@ impl Worker {
     pub(crate) fn release(&self) {
         let now = u64::try_from(self.born.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.used.store(now, Ordering::Relaxed);
-        if self.state.fetch_sub(1, Ordering::AcqRel) == CLOSED | 1 {
-            self.unused.notify_one();
+        match self.state.fetch_sub(1, Ordering::AcqRel) {
+            1 => self.room.freed(),
+            before if before == CLOSED | 1 => self.unused.notify_one(),
+            _ => {}
         }
     }
 
@@ -182,7 +203,7 @@ impl Worker {
         self.sentence(Exit::Retired);
         self.connections.close();
         self.tell(&serde_json::json!({ "drain": true }));
-        if tokio::time::timeout(self.wall_clock, &mut gone).await.is_err() {
+        if tokio::time::timeout(self.limits.wall_clock, &mut gone).await.is_err() {
             self.kill(Exit::Stopped);
             gone.await;
         }
@@ -190,21 +211,43 @@ impl Worker {
 
     /// An invocation ran over its time: from now on new ones go elsewhere. If the event loop still turns, the others in
     /// this worker may finish; if not, it is ended with all that run in it.
-    pub(crate) fn overran(self: &Arc<Self>) {
+    pub(crate) fn overran(self: &Arc<Self>, verdict: Exit) {
         let first = self.close();
-        tokio::spawn(Arc::clone(self).judge(first));
+        tokio::spawn(Arc::clone(self).judge(first, verdict));
     }
 
-    async fn judge(self: Arc<Self>, first: bool) {
+    async fn judge(self: Arc<Self>, first: bool, verdict: Exit) {
         let mut pong = self.sink.pong.subscribe();
-        let question = pong.borrow().wrapping_add(1);
-        self.tell(&serde_json::json!({ "ping": question }));
-        let answered = matches!(tokio::time::timeout(ANSWER, pong.wait_for(|pong| *pong >= question)).await, Ok(Ok(_)));
+        let question = self.ping();
+        let answer = pong.wait_for(|(number, _)| *number >= question);
+        let answered = matches!(tokio::time::timeout(ANSWER, answer).await, Ok(Ok(_)));
         if !answered {
-            self.kill(Exit::Unresponsive);
+            self.kill(verdict);
         } else if first {
             self.drain().await;
         }
+    }
+
+    /// Asks whether the event loop turns. The number that the answer will have.
+    fn ping(&self) -> u64 {
+        let number = self.pings.fetch_add(1, Ordering::Relaxed) + 1;
+        self.tell(&serde_json::json!({ "ping": number }));
+        number
+    }
+
+    /// One look at the invocations under way, of many: ends those that are over a limit, and finds out whether another
+    /// worker would help.
+    pub(crate) fn sample(&self, now: Instant) {
+        let leases = self.leases();
+        if leases > 0 {
+            self.ledger.sample(now, used(self.pid));
+        }
+        self.probe.sample(now, leases, *self.sink.pong.borrow(), || self.ping());
+    }
+
+    /// Whether it has as much to do as one event loop can.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.probe.is_late() || self.leases() >= CONCURRENCY
     }
 
     fn sentence(&self, verdict: Exit) {

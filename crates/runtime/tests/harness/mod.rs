@@ -76,7 +76,13 @@ impl Function {
             },
             code: bundle(scenario).await.unwrap().code.into(),
             env: vec![("API_KEY", "sk-canary-1234567890".to_owned())],
-            limits: Limits { boot: DEADLINE, wall_clock: DEADLINE, memory_mib: 128 },
+            limits: Limits {
+                boot: DEADLINE,
+                wall_clock: DEADLINE,
+                memory_mib: 128,
+                cpu: DEADLINE,
+                ..Limits::default()
+            },
         }
     }
 
@@ -141,6 +147,9 @@ impl Host {
             deno: deno().await,
             dir: dir.path().join("r"),
             max_workers: 8,
+            workers_per_function: 2,
+            queue: 8,
+            queue_wait: Duration::from_millis(200),
             pool: 1,
             idle: Duration::from_secs(600),
             deny_net: Vec::new(),

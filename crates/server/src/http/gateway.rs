@@ -212,8 +212,11 @@ fn call_error(error: CallError) -> ApiError {
             problem(StatusCode::GATEWAY_TIMEOUT, "function_boot_timeout", "The function took too long to load.")
         }
         CallError::Worker(WorkerError::TooManyWorkers { .. }) => {
-            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "no_worker", "All workers are in use: try again shortly.")
+            ApiError::overloaded("All workers are in use, and none became free in time: try again shortly.")
         }
+        CallError::Overloaded { .. } => ApiError::overloaded(
+            "The function runs as often at once as it may, and the line is too long: try again shortly.",
+        ),
         CallError::Worker(WorkerError::ShuttingDown) => ApiError::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "shutting_down",
@@ -234,6 +237,16 @@ fn call_error(error: CallError) -> ApiError {
         CallError::Invoke(InvokeError::Timeout { .. }) => {
             problem(StatusCode::GATEWAY_TIMEOUT, "function_timeout", "The function did not finish in its time.")
         }
+        CallError::Invoke(InvokeError::CpuExceeded { .. }) => problem(
+            StatusCode::BAD_GATEWAY,
+            "function_cpu_exceeded",
+            "The function used more processor time than it may.",
+        ),
+        CallError::Invoke(InvokeError::ResponseTooLarge { .. }) => problem(
+            StatusCode::BAD_GATEWAY,
+            "function_response_too_large",
+            "The function's response is larger than it may be.",
+        ),
         CallError::Invoke(InvokeError::Crashed { .. }) => {
             problem(StatusCode::BAD_GATEWAY, "function_crashed", "The function's worker ended.")
         }

@@ -16,13 +16,19 @@ pub(crate) struct ApiError {
     code: &'static str,
     detail: String,
     errors: Vec<FieldProblem>,
+    retry_after: Option<u32>,
 }
 
 pub(crate) type ApiResult<T> = Result<T, ApiError>;
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), errors: Vec::new() }
+        Self { status, code, detail: detail.into(), errors: Vec::new(), retry_after: None }
+    }
+
+    /// 503: too much to do now. Tells when to try again, in seconds.
+    pub(crate) fn overloaded(detail: impl Into<String>) -> Self {
+        Self { retry_after: Some(1), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail) }
     }
 
     /// For pages, which show the same words.
@@ -97,7 +103,7 @@ fn invalid(fields: Vec<Invalid>) -> ApiError {
             column: None,
         })
         .collect();
-    ApiError { status: StatusCode::UNPROCESSABLE_ENTITY, code, detail, errors }
+    ApiError { errors, ..ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail) }
 }
 
 fn bundle(error: &BundleError) -> ApiError {
@@ -124,7 +130,7 @@ fn bundle(error: &BundleError) -> ApiError {
         })
         .into_iter()
         .collect();
-    ApiError { status: StatusCode::UNPROCESSABLE_ENTITY, code, detail, errors }
+    ApiError { errors, ..ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail) }
 }
 
 impl IntoResponse for ApiError {
@@ -143,6 +149,9 @@ impl IntoResponse for ApiError {
         if self.status == StatusCode::PAYLOAD_TOO_LARGE {
             // What was not read of the body ends the connection: the caller must not send its next request on it.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

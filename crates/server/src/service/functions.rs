@@ -19,6 +19,25 @@ use crate::wire::{self, Page};
 pub(super) struct StoredLimits {
     pub(super) timeout_seconds: u32,
     pub(super) memory_mib: u32,
+    #[serde(default = "cpu_seconds")]
+    pub(super) cpu_seconds: u32,
+    #[serde(default = "response_mib")]
+    pub(super) response_mib: u32,
+    #[serde(default = "concurrency")]
+    pub(super) concurrency: u32,
+}
+
+// What deployments have that did not say.
+fn cpu_seconds() -> u32 {
+    30
+}
+
+fn response_mib() -> u32 {
+    100
+}
+
+fn concurrency() -> u32 {
+    200
 }
 
 struct Checked {
@@ -368,6 +387,9 @@ fn check(
     let limits = StoredLimits {
         timeout_seconds: within("timeout_seconds", input.timeout_seconds.unwrap_or(150), 1, 900)?,
         memory_mib: within("memory_mib", input.memory_mib.unwrap_or(256), 32, 4096)?,
+        cpu_seconds: within("cpu_seconds", input.cpu_seconds.unwrap_or_else(cpu_seconds), 1, 900)?,
+        response_mib: within("response_mib", input.response_mib.unwrap_or_else(response_mib), 1, 4096)?,
+        concurrency: within("concurrency", input.concurrency.unwrap_or_else(concurrency), 1, 1000)?,
     };
     Ok(Checked { account: caller.actor.account.clone(), name, environment, access, secrets, limits, source })
 }

@@ -1,7 +1,7 @@
 //! Invoking a function: find what is active, check access, take a worker, hand the request over, record how it went.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use axum::body::Body;
@@ -16,6 +16,7 @@ use store::InvocationRow;
 use thiserror::Error;
 
 use super::functions::StoredLimits;
+use super::gate::Gate;
 use super::{Error, Service, show};
 use crate::clock;
 use crate::metrics::InvocationLabels;
@@ -34,6 +35,12 @@ pub(crate) enum CallError {
     /// Before any worker was asked.
     #[error(transparent)]
     Service(#[from] Error),
+    /// As many run as may, and the line is full or did not move.
+    #[error("{limit} invocations of the function run at once, as many as it allows")]
+    Overloaded {
+        /// The function's limit.
+        limit: u32,
+    },
     /// There is no worker for it.
     #[error(transparent)]
     Worker(WorkerError<Error>),
@@ -52,13 +59,23 @@ struct Route {
     secrets: domain::SecretSelection,
     limits: StoredLimits,
     key: WorkerKey,
+    gate: Arc<Gate>,
 }
 
 /// Routes that were looked up. One of an older generation is looked up anew.
 #[derive(Default)]
 pub(crate) struct Routes {
     accounts: RwLock<HashMap<AccountName, AccountId>>,
-    known: RwLock<HashMap<(AccountId, EnvironmentName, FunctionName), Arc<Route>>>,
+    known: RwLock<HashMap<Place, Arc<Route>>>,
+    gates: Mutex<HashMap<Place, Arc<Gate>>>,
+}
+
+type Place = (AccountId, EnvironmentName, FunctionName);
+
+impl Routes {
+    fn gates(&self) -> MutexGuard<'_, HashMap<Place, Arc<Gate>>> {
+        self.gates.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A call that may go ahead.
@@ -137,6 +154,12 @@ impl Service {
     ) -> Result<Response<WorkerBody>, CallError> {
         let runtime = &self.functions()?.runtime;
         let route = &call.route;
+        let Some(pass) = route.gate.enter(route.limits.concurrency as usize).await else {
+            let error = CallError::Overloaded { limit: route.limits.concurrency };
+            let ran = Ran { worker: "".into(), cold: false, versions: "{}".into(), cleaner: None };
+            self.record(Arc::clone(call), ran, 503, "overloaded", Some(error.to_string()));
+            return Err(error);
+        };
         let leased = runtime.worker(&route.key, || self.assignment(route)).await;
         let lease = match leased {
             Ok(lease) => lease,
@@ -169,6 +192,7 @@ impl Service {
                 (None, None) => (CLIENT_CLOSED, None),
             };
             service.record(record, ran, status, end.outcome.as_str(), error);
+            drop(pass);
         };
         Ok(lease.send(request, &call.id, on_end).await?)
     }
@@ -192,7 +216,7 @@ impl Service {
         let account = self.account_id(&target.account).await?;
         let generation = self.generations.current(&account, &target.environment);
         let place = (account, target.environment.clone(), target.function.clone());
-        let known = self.routes.known.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(&place).cloned();
+        let known = self.routes.known.read().unwrap_or_else(PoisonError::into_inner).get(&place).cloned();
         if let Some(route) = known.filter(|route| route.generation == generation) {
             return Ok(route);
         }
@@ -216,22 +240,19 @@ impl Service {
                 deployment: active.number,
                 generation,
             },
+            gate: Arc::clone(self.routes.gates().entry(place.clone()).or_default()),
         });
-        self.routes.known.write().unwrap_or_else(std::sync::PoisonError::into_inner).insert(place, Arc::clone(&route));
+        self.routes.known.write().unwrap_or_else(PoisonError::into_inner).insert(place, Arc::clone(&route));
         Ok(route)
     }
 
     async fn account_id(&self, name: &AccountName) -> Result<AccountId, Error> {
-        let known = self.routes.accounts.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(name).cloned();
+        let known = self.routes.accounts.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
         if let Some(id) = known {
             return Ok(id);
         }
         let row = self.store.account_by_name(name).await?.ok_or(Error::not_found("function"))?;
-        self.routes
-            .accounts
-            .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .insert(name.clone(), row.id.clone());
+        self.routes.accounts.write().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), row.id.clone());
         Ok(row.id)
     }
 
@@ -257,6 +278,8 @@ impl Service {
         let limits = Limits {
             wall_clock: Duration::from_secs(route.limits.timeout_seconds.into()),
             memory_mib: route.limits.memory_mib,
+            cpu: Duration::from_secs(route.limits.cpu_seconds.into()),
+            response_bytes: u64::from(route.limits.response_mib) << 20,
             ..Limits::default()
         };
         let label = serde_json::to_string(&versions).unwrap_or_default().into();
@@ -356,7 +379,8 @@ fn worker_failure(error: &WorkerError<Error>) -> (u16, &'static str) {
     match error {
         WorkerError::BootFailed { .. } | WorkerError::NoHandler => (502, "boot_error"),
         WorkerError::BootTimeout { .. } => (504, "boot_timeout"),
-        WorkerError::TooManyWorkers { .. } | WorkerError::ShuttingDown => (503, "no_worker"),
+        WorkerError::TooManyWorkers { .. } => (503, "overloaded"),
+        WorkerError::ShuttingDown => (503, "no_worker"),
         _ => (500, "internal"),
     }
 }

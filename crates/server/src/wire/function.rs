@@ -107,6 +107,15 @@ pub struct PutFunction {
     /// Largest JavaScript heap: 32 to 4,096 MiB; 256 if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_mib: Option<u32>,
+    /// Most processor time of one invocation: 1 to 900 seconds; 30 if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_seconds: Option<u32>,
+    /// Largest response: 1 to 4,096 MiB; 100 if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_mib: Option<u32>,
+    /// Most invocations at once; the rest wait in line: 1 to 1,000; 200 if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<u32>,
 }
 
 /// Activates an older deployment.
