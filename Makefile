@@ -24,8 +24,8 @@ lint: ## Check formatting and lints
 fmt: ## Format
 	@cargo fmt --all
 
-browser: node_modules build ## Test the admin UI in Chromium; pictures of every page go to artefacts/ui/
-	@CHROMIUM="$$(scripts/chromium)" node --test tests/browser/*.test.mjs
+browser: node_modules build ## Test the admin UI in Chromium, and functions as supabase-js calls them; pictures of every page go to artefacts/ui/
+	@CHROMIUM="$$(scripts/chromium)" node --test tests/browser/*.test.mjs tests/clients/*.test.mjs
 
 clean: ## Remove what the demo and the tests leave behind (not the build)
 	@rm -rf .demo artefacts

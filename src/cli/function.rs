@@ -82,6 +82,9 @@ pub(crate) struct Deploy {
     /// Who may invoke it: `public` or `authenticated` [default: authenticated]
     #[arg(long)]
     pub(crate) access: Option<String>,
+    /// A web page's origin that may call it, like https://app.example.com, or `*`; repeat for more
+    #[arg(long = "cors-origin", value_name = "ORIGIN")]
+    pub(crate) cors_origins: Vec<String>,
     /// Which secrets it gets: `all`, `referenced` (those that the code reads), `none`, or names parted by commas [default: all]
     #[arg(long, value_name = "WHICH")]
     pub(crate) secrets: Option<String>,

@@ -49,6 +49,7 @@ async fn deploy(context: &Context, args: Deploy) -> Done {
         environment: args.place.environment,
         timeout_seconds: args.timeout_seconds,
         memory_mib: args.memory_mib,
+        cors_origins: Some(args.cors_origins).filter(|origins| !origins.is_empty()),
         cpu_seconds: args.cpu_seconds,
         response_mib: args.response_mib,
         concurrency: args.concurrency,

@@ -74,10 +74,8 @@ async fn callers_wait_in_line() {
     };
     let (sender, sent) = body();
     let first = call(sent);
-    eventually("the first runs", async || {
-        (!admin.items("/api/v1/functions/one/logs").await.is_empty()).then_some(())
-    })
-    .await;
+    eventually("the first runs", async || (!admin.items("/api/v1/functions/one/logs").await.is_empty()).then_some(()))
+        .await;
     let refused = call("second".into()).await.unwrap();
     refused.problem(503, "overloaded");
     assert_eq!(refused.header("retry-after"), "1");

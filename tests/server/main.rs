@@ -22,6 +22,7 @@ mod scan;
 mod audit;
 mod bad_input;
 mod canary;
+mod cors;
 mod durability;
 mod functions;
 mod isolation;

@@ -70,26 +70,40 @@ async fn after_a_put_returned_nobody_sees_the_old_value() {
     assert_eq!(seen(&caller).await, 1);
 }
 
-/// Several people put at once, several clients call: nothing stale, nothing failed, and each call's record tells what it saw.
+/// Several people put, activate and delete at once, several clients call: nothing stale, nothing failed, and each call's
+/// record tells what it saw.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_puts_under_load_lose_nothing() {
     const PUTTERS: usize = 4;
-    const PUTS: usize = 250;
+    const LAST: usize = 251; // the first is there before the load
+    /// What `MIXED` is after nothing, a put, another one, and the activation of the first.
+    const MIXED: [usize; 4] = [0, 1, 2, 1];
     let app = App::start();
     let admin = app.admin();
     let value = |n: usize| format!("value-{n:06}");
     for putter in 0..PUTTERS {
         admin.put_secret(&format!("KEY_{putter}"), &value(1)).await;
     }
-    let source = "const seen = [0, 1, 2, 3].map((n) => Number(Deno.env.get(`KEY_${n}`).slice(6)));\n\
+    let source = "const names = ['KEY_0', 'KEY_1', 'KEY_2', 'KEY_3', 'MIXED'];\n\
+                  const seen = names.map((name) => Number((Deno.env.get(name) ?? 'value-0').slice(6)));\n\
                   Deno.serve(() => Response.json(seen))";
-    admin.deploy("show", source, json!({ "access": "public" })).await;
+    admin.put("/api/v1/environments/test", json!({})).await.expect(201);
+    for environment in ["production", "test"] {
+        admin.deploy("show", source, json!({ "access": "public", "environment": environment })).await;
+    }
     // Value n is version n, for each secret.
     let returned: Arc<[AtomicUsize; PUTTERS]> = Arc::new(std::array::from_fn(|_| AtomicUsize::new(1)));
-    let call = |client: Client, returned: Arc<[AtomicUsize; PUTTERS]>| async move {
+    // Odd while `MIXED` changes.
+    let phase = Arc::new(AtomicUsize::new(0));
+    let call = |client: Client, returned: Arc<[AtomicUsize; PUTTERS]>, phase: Arc<AtomicUsize>| async move {
+        let before = phase.load(Ordering::SeqCst);
         let least: Vec<usize> = returned.iter().map(|n| n.load(Ordering::SeqCst)).collect();
         let answer = client.get("/functions/v1/show").await.expect(200);
         let seen: Vec<usize> = serde_json::from_str(&answer.text()).unwrap();
+        if before % 2 == 0 && phase.load(Ordering::SeqCst) == before {
+            assert_eq!(seen[PUTTERS], MIXED[before / 2 % 4], "change {before}");
+        }
+        assert!(seen.iter().all(|seen| *seen <= LAST), "a value of another environment: {seen:?}");
         let stale: Vec<_> = seen.iter().zip(&least).filter(|(seen, least)| seen < least).collect();
         assert!(stale.is_empty(), "(seen, put before): {stale:?}");
         (answer.header("x-tresor-invocation").to_owned(), seen)
@@ -97,11 +111,12 @@ async fn a_thousand_puts_under_load_lose_nothing() {
     let stop = Arc::new(AtomicBool::new(false));
     let callers: Vec<_> = (0..4)
         .map(|_| {
-            let (client, returned, stop) = (app.anonymous(), Arc::clone(&returned), Arc::clone(&stop));
+            let (client, stop) = (app.anonymous(), Arc::clone(&stop));
+            let (returned, phase) = (Arc::clone(&returned), Arc::clone(&phase));
             tokio::spawn(async move {
                 let mut answers = Vec::new();
                 while !stop.load(Ordering::SeqCst) {
-                    answers.push(call(client.clone(), Arc::clone(&returned)).await);
+                    answers.push(call(client.clone(), Arc::clone(&returned), Arc::clone(&phase)).await);
                 }
                 answers
             })
@@ -111,23 +126,51 @@ async fn a_thousand_puts_under_load_lose_nothing() {
         .map(|putter| {
             let (admin, returned) = (admin.clone(), Arc::clone(&returned));
             tokio::spawn(async move {
-                for n in 2..=PUTS {
+                for n in 2..=LAST {
                     admin.put_secret(&format!("KEY_{putter}"), &format!("value-{n:06}")).await.expect(200);
                     returned[putter].store(n, Ordering::SeqCst);
                 }
             })
         })
         .collect();
+    let mixer = {
+        let (admin, phase) = (admin.clone(), Arc::clone(&phase));
+        tokio::spawn(async move {
+            let change = async |done: &dyn Fn(&Client) -> reqwest::RequestBuilder, status| {
+                phase.fetch_add(1, Ordering::SeqCst);
+                admin.send(done(&admin)).await.expect(status);
+                phase.fetch_add(1, Ordering::SeqCst);
+                let other = json!({ "value": "value-999999", "environment": "test" });
+                admin.put("/api/v1/secrets/KEY_0", other).await;
+            };
+            let put = |n: usize| {
+                move |admin: &Client| {
+                    admin.request("PUT", "/api/v1/secrets/MIXED").json(&json!({ "value": format!("value-{n:06}") }))
+                }
+            };
+            for _ in 0..10 {
+                change(&put(1), 201).await;
+                change(&put(2), 200).await;
+                let activate =
+                    |admin: &Client| admin.request("POST", "/api/v1/secrets/MIXED/activate").json(&json!({ "version": 1 }));
+                change(&activate, 200).await;
+                change(&|admin| admin.request("DELETE", "/api/v1/secrets/MIXED"), 204).await;
+            }
+        })
+    };
     for putter in putters {
         putter.await.unwrap();
     }
+    mixer.await.unwrap();
     stop.store(true, Ordering::SeqCst);
     let mut answers = Vec::new();
     for caller in callers {
         answers.extend(caller.await.unwrap());
     }
-    let (_, last) = call(app.anonymous(), returned).await;
-    assert_eq!(last, [PUTS; PUTTERS]);
+    let (_, last) = call(app.anonymous(), returned, phase).await;
+    assert_eq!(last, [LAST, LAST, LAST, LAST, 0]);
+    let other = app.anonymous().get("/a/default/test/functions/v1/show").await.expect(200).text();
+    assert_eq!(other, "[999999,0,0,0,0]");
     let distinct: std::collections::BTreeSet<_> = answers.iter().map(|(_, seen)| seen.iter().sum::<usize>()).collect();
     assert!(distinct.len() > 10, "the callers saw {} states of {} calls", distinct.len(), answers.len());
     let recorded = admin.get("/api/v1/functions/show/invocations?limit=100").await.expect(200).json();
@@ -135,9 +178,10 @@ async fn a_thousand_puts_under_load_lose_nothing() {
         assert_eq!(invocation["outcome"], "ok");
         // The last call of all is not among them.
         let Some((_, seen)) = answers.iter().find(|(id, _)| *id == invocation["id"]) else { continue };
-        for (putter, seen) in seen.iter().enumerate() {
+        for (putter, seen) in seen.iter().take(PUTTERS).enumerate() {
             assert_eq!(invocation["versions"][format!("KEY_{putter}")], *seen, "{invocation}");
         }
+        assert_eq!(invocation["versions"]["MIXED"].as_u64().unwrap_or(0), seen[PUTTERS] as u64, "{invocation}");
     }
 }
 

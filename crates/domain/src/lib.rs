@@ -7,6 +7,7 @@
 pub mod access;
 pub mod actor;
 pub mod audit;
+mod cors;
 pub mod id;
 pub mod invalid;
 pub mod limits;
@@ -21,6 +22,7 @@ pub mod value;
 
 pub use access::{Access, Delivery, SecretSelection};
 pub use actor::{Actor, ActorKind};
+pub use cors::CorsOrigins;
 pub use id::{AccountId, RequestId, SecretId};
 pub use invalid::Invalid;
 pub use name::{AccountName, EnvironmentName, FunctionName, SecretName, TokenName};

@@ -103,13 +103,13 @@ impl Tx {
             .bind(row.id.as_str())
             .bind(row.name.as_str())
             .bind(row.created_at.as_millis())
-            .execute(self.connection())
+            .execute(self.connection().await?)
             .await?;
         sqlx::query("INSERT INTO audit_logs (account, size, frontier) VALUES ($1, $2, $3)")
             .bind(row.id.as_str())
             .bind(int(0))
             .bind(Vec::<u8>::new())
-            .execute(self.connection())
+            .execute(self.connection().await?)
             .await?;
         Ok(())
     }
@@ -122,7 +122,7 @@ impl Tx {
         if row.current {
             sqlx::query("UPDATE account_keys SET current = 0 WHERE account = $1 AND current = 1")
                 .bind(row.account.as_str())
-                .execute(self.connection())
+                .execute(self.connection().await?)
                 .await?;
         }
         sqlx::query(
@@ -133,7 +133,7 @@ impl Tx {
         .bind(&row.wrapped)
         .bind(row.created_at.as_millis())
         .bind(i64::from(row.current))
-        .execute(self.connection())
+        .execute(self.connection().await?)
         .await?;
         Ok(())
     }

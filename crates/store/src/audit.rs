@@ -7,6 +7,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::columns::{Columns, int};
+use crate::tx::Statement;
 use crate::{Result, StoreError, Tx};
 
 /// Subtrees of every so many levels are stored.
@@ -51,11 +52,15 @@ fn audit_row(row: &AnyRow) -> Result<AuditRow> {
     })
 }
 
+/// From a row with `size` and `frontier`.
+pub(crate) fn frontier_columns(row: &AnyRow) -> Result<Frontier> {
+    let frontier = Frontier::from_parts(row.number("size")?, &row.col::<Vec<u8>>("frontier")?);
+    frontier.ok_or(StoreError::Corrupt { what: "frontier" })
+}
+
 async fn frontier(conn: &mut AnyConnection, account: &AccountId) -> Result<Option<Frontier>> {
     let query = sqlx::query("SELECT size, frontier FROM audit_logs WHERE account = $1").bind(account.as_str());
-    let Some(row) = query.fetch_optional(conn).await? else { return Ok(None) };
-    let frontier = Frontier::from_parts(row.number("size")?, &row.col::<Vec<u8>>("frontier")?);
-    frontier.map(Some).ok_or(StoreError::Corrupt { what: "frontier" })
+    query.fetch_optional(conn).await?.as_ref().map(frontier_columns).transpose()
 }
 
 reads! {
@@ -113,48 +118,49 @@ impl Tx {
     /// [`StoreError::Missing`] if there is no such account.
     pub async fn append_audit(&mut self, event: &AuditEvent) -> Result<u64> {
         let account = &event.account;
-        let mut frontier = frontier(self.connection(), account).await?.ok_or(StoreError::Missing)?;
+        let mut frontier = match self.known.frontiers.remove(account) {
+            Some(frontier) => frontier,
+            None => frontier(self.reading().await?, account).await?.ok_or(StoreError::Missing)?,
+        };
         let index = frontier.size();
-        let body = event.to_json();
         let leaf = event.leaf();
         let outcome = match event.outcome {
             Outcome::Done => "done",
             Outcome::Denied => "denied",
         };
-        sqlx::query(
+        let insert = Statement::new(
             "INSERT INTO audit_events (account, idx, leaf, time, action, actor_id, actor_name, resource_kind, \
              resource_name, outcome, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         )
         .bind(account.as_str())
         .bind(int(index))
-        .bind(leaf.to_vec())
+        .bind(leaf.as_slice())
         .bind(event.time.as_millis())
-        .bind(&event.action)
-        .bind(&event.actor.id)
-        .bind(&event.actor.name)
-        .bind(&event.resource.kind)
-        .bind(&event.resource.name)
+        .bind(event.action.as_str())
+        .bind(event.actor.id.as_str())
+        .bind(event.actor.name.as_str())
+        .bind(event.resource.kind.as_str())
+        .bind(event.resource.name.as_str())
         .bind(outcome)
-        .bind(body)
-        .execute(self.connection())
-        .await?;
+        .bind(event.to_json());
+        self.defer(insert).await?;
         for (node, hash) in frontier.append(leaf) {
             if node.level % STORED_LEVELS == 0 {
-                sqlx::query("INSERT INTO audit_nodes (account, level, idx, hash) VALUES ($1, $2, $3, $4)")
-                    .bind(account.as_str())
-                    .bind(i64::from(node.level))
-                    .bind(int(node.index))
-                    .bind(hash.to_vec())
-                    .execute(self.connection())
-                    .await?;
+                let insert =
+                    Statement::new("INSERT INTO audit_nodes (account, level, idx, hash) VALUES ($1, $2, $3, $4)")
+                        .bind(account.as_str())
+                        .bind(i64::from(node.level))
+                        .bind(int(node.index))
+                        .bind(hash.as_slice());
+                self.defer(insert).await?;
             }
         }
-        sqlx::query("UPDATE audit_logs SET size = $2, frontier = $3 WHERE account = $1")
+        let update = Statement::new("UPDATE audit_logs SET size = $2, frontier = $3 WHERE account = $1")
             .bind(account.as_str())
             .bind(int(frontier.size()))
-            .bind(frontier.to_bytes())
-            .execute(self.connection())
-            .await?;
+            .bind(frontier.to_bytes().as_slice());
+        self.defer(update).await?;
+        self.known.frontiers.insert(account.clone(), frontier);
         Ok(index)
     }
 
@@ -167,7 +173,7 @@ impl Tx {
             .bind(account.as_str())
             .bind(int(size))
             .bind(note)
-            .execute(self.connection())
+            .execute(self.connection().await?)
             .await?;
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Access, AccountId, EnvironmentName, FunctionName, SecretSelection, Timestamp};
+use domain::{Access, AccountId, CorsOrigins, EnvironmentName, FunctionName, SecretSelection, Timestamp};
 use sqlx::any::AnyRow;
 
 use crate::columns::{Columns, int, json_text};
@@ -25,6 +25,8 @@ pub struct DeploymentRow {
     pub secrets: SecretSelection,
     /// Its limits, as the service writes them.
     pub limits_json: String,
+    /// From which pages it may be called.
+    pub cors_origins: CorsOrigins,
     /// The secret names its code mentions, as the service writes them.
     pub referenced: Option<String>,
     /// When it was deployed.
@@ -61,6 +63,8 @@ pub struct ActiveDeployment {
     pub secrets: SecretSelection,
     /// Its limits, as the service writes them.
     pub limits_json: String,
+    /// From which pages it may be called.
+    pub cors_origins: CorsOrigins,
 }
 
 fn deployment_row(row: &AnyRow) -> Result<DeploymentRow> {
@@ -72,6 +76,7 @@ fn deployment_row(row: &AnyRow) -> Result<DeploymentRow> {
         access: row.parse("access", Access::parse)?,
         secrets: row.parse("secrets", SecretSelection::from_text)?,
         limits_json: row.col("limits_json")?,
+        cors_origins: row.parse("cors_origins", CorsOrigins::from_text)?,
         referenced: row.col("referenced")?,
         created_at: row.time("created_at")?,
         created_by: row.col("created_by")?,
@@ -95,6 +100,7 @@ fn active_deployment_row(row: &AnyRow) -> Result<ActiveDeployment> {
         access: row.parse("access", Access::parse)?,
         secrets: row.parse("secrets", SecretSelection::from_text)?,
         limits_json: row.col("limits_json")?,
+        cors_origins: row.parse("cors_origins", CorsOrigins::from_text)?,
     })
 }
 
@@ -113,7 +119,7 @@ reads! {
         conn, account: &AccountId, environment: &EnvironmentName,
     ) -> Result<Vec<(FunctionName, DeploymentRow)>> {
         let query = sqlx::query(
-            "SELECT f.name, d.function_id, d.number, d.digest, d.entry, d.access, d.secrets, d.limits_json, \
+            "SELECT f.name, d.function_id, d.number, d.digest, d.entry, d.access, d.secrets, d.limits_json, d.cors_origins, \
              d.referenced, d.created_at, d.created_by FROM functions f \
              JOIN active a ON a.account = f.account AND a.function_id = f.id \
              JOIN deployments d ON d.account = f.account AND d.function_id = f.id AND d.number = a.number \
@@ -128,7 +134,7 @@ reads! {
         conn, account: &AccountId, environment: &EnvironmentName, function: &FunctionName,
     ) -> Result<Option<ActiveDeployment>> {
         let query = sqlx::query(
-            "SELECT d.function_id, d.number, d.digest, d.access, d.secrets, d.limits_json FROM functions f \
+            "SELECT d.function_id, d.number, d.digest, d.access, d.secrets, d.limits_json, d.cors_origins FROM functions f \
              JOIN active a ON a.account = f.account AND a.function_id = f.id \
              JOIN deployments d ON d.account = f.account AND d.function_id = f.id AND d.number = a.number \
              WHERE f.account = $1 AND f.name = $2 AND a.environment = $3",
@@ -142,7 +148,7 @@ reads! {
         conn, account: &AccountId, function_id: &str, before: Option<u64>, limit: u32,
     ) -> Result<Vec<DeploymentRow>> {
         let query = sqlx::query(
-            "SELECT function_id, number, digest, entry, access, secrets, limits_json, referenced, created_at, created_by \
+            "SELECT function_id, number, digest, entry, access, secrets, limits_json, cors_origins, referenced, created_at, created_by \
              FROM deployments WHERE account = $1 AND function_id = $2 AND number < $3 ORDER BY number DESC LIMIT $4",
         );
         let query = query.bind(account.as_str()).bind(function_id);
@@ -155,7 +161,7 @@ reads! {
         conn, account: &AccountId, function_id: &str, number: u64,
     ) -> Result<Option<DeploymentRow>> {
         let query = sqlx::query(
-            "SELECT function_id, number, digest, entry, access, secrets, limits_json, referenced, created_at, created_by \
+            "SELECT function_id, number, digest, entry, access, secrets, limits_json, cors_origins, referenced, created_at, created_by \
              FROM deployments WHERE account = $1 AND function_id = $2 AND number = $3",
         );
         let query = query.bind(account.as_str()).bind(function_id).bind(int(number));
@@ -190,7 +196,7 @@ impl Tx {
             .bind(account.as_str())
             .bind(digest)
             .bind(code)
-            .execute(self.connection())
+            .execute(self.connection().await?)
             .await?;
         Ok(())
     }
@@ -210,11 +216,12 @@ impl Tx {
              RETURNING next_number - 1 AS number",
         );
         let query = query.bind(account.as_str()).bind(&row.function_id).bind(row.created_at.as_millis());
-        let rows = query.fetch_all(self.connection()).await?;
+        let rows = query.fetch_all(self.connection().await?).await?;
         let number = rows.first().ok_or(StoreError::Missing)?.number("number")?;
         sqlx::query(
             "INSERT INTO deployments (account, function_id, number, digest, entry, access, secrets, limits_json, \
-             referenced, created_at, created_by, files) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+             referenced, created_at, created_by, files, cors_origins) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         )
         .bind(account.as_str())
         .bind(&row.function_id)
@@ -228,7 +235,8 @@ impl Tx {
         .bind(row.created_at.as_millis())
         .bind(&row.created_by)
         .bind(json_text(files))
-        .execute(self.connection())
+        .bind(row.cors_origins.to_text())
+        .execute(self.connection().await?)
         .await?;
         Ok(number)
     }
@@ -248,13 +256,13 @@ impl Tx {
         .bind(row.environment.as_str())
         .bind(int(row.number))
         .bind(row.updated_at.as_millis())
-        .execute(self.connection())
+        .execute(self.connection().await?)
         .await?;
         sqlx::query("UPDATE functions SET updated_at = $3 WHERE account = $1 AND id = $2")
             .bind(account.as_str())
             .bind(&row.function_id)
             .bind(row.updated_at.as_millis())
-            .execute(self.connection())
+            .execute(self.connection().await?)
             .await?;
         Ok(())
     }

@@ -52,7 +52,7 @@ impl Tx {
             .bind(account.as_str())
             .bind(row.name.as_str())
             .bind(row.created_at.as_millis())
-            .execute(self.connection())
+            .execute(self.connection().await?)
             .await?;
         Ok(())
     }

@@ -74,7 +74,7 @@ impl Tx {
         .bind(int(1))
         .bind(row.created_at.as_millis())
         .bind(row.updated_at.as_millis())
-        .execute(self.connection())
+        .execute(self.connection().await?)
         .await?;
         Ok(())
     }
@@ -88,14 +88,14 @@ impl Tx {
         let delete = sqlx::query("DELETE FROM functions WHERE account = $1 AND id = $2")
             .bind(account.as_str())
             .bind(function_id);
-        let deleted = delete.execute(self.connection()).await?.rows_affected() == 1;
+        let deleted = delete.execute(self.connection().await?).await?.rows_affected() == 1;
         if deleted {
             sqlx::query(
                 "DELETE FROM bundles WHERE account = $1 AND NOT EXISTS (SELECT 1 FROM deployments d \
                  WHERE d.account = bundles.account AND d.digest = bundles.digest)",
             )
             .bind(account.as_str())
-            .execute(self.connection())
+            .execute(self.connection().await?)
             .await?;
         }
         Ok(deleted)

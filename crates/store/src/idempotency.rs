@@ -56,7 +56,7 @@ impl Tx {
         .bind(i64::from(row.status))
         .bind(&row.body)
         .bind(row.created_at.as_millis())
-        .execute(self.connection())
+        .execute(self.connection().await?)
         .await?;
         Ok(())
     }
@@ -67,6 +67,6 @@ impl Tx {
     /// The database's.
     pub async fn prune_idempotency(&mut self, oldest: Timestamp) -> Result<u64> {
         let delete = sqlx::query("DELETE FROM idempotency WHERE created_at < $1").bind(oldest.as_millis());
-        Ok(delete.execute(self.connection()).await?.rows_affected())
+        Ok(delete.execute(self.connection().await?).await?.rows_affected())
     }
 }

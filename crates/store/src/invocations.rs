@@ -1,5 +1,7 @@
 //! Invocations, as they ended.
 
+use std::collections::HashMap;
+
 use domain::{AccountId, EnvironmentName, Timestamp};
 use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
@@ -11,6 +13,11 @@ use crate::{Result, StoreError, Tx};
 const ROWS: usize = 8;
 /// Most rows that one call deletes of a table.
 pub(crate) const SLICE: i64 = 1_000;
+
+/// The time of last use of a version set is kept to the hour: it is not worth a write for each batch.
+const USED_STEP: i64 = 60 * 60 * 1000;
+const SELECT: &str = "SELECT i.*, COALESCE((SELECT s.versions FROM version_sets s \
+                      WHERE s.account = i.account AND s.id = i.versions), '{}') AS version_set FROM invocations i";
 
 /// An invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +75,7 @@ fn invocation_row(row: &AnyRow) -> Result<InvocationRow> {
         actor_name: row.col("actor_name")?,
         method: row.col("method")?,
         path: row.col("path")?,
-        versions: row.col("versions")?,
+        versions: row.col("version_set")?,
         error: row.col("error")?,
     })
 }
@@ -76,9 +83,8 @@ fn invocation_row(row: &AnyRow) -> Result<InvocationRow> {
 reads! {
     /// One invocation.
     pub async fn invocation(conn, account: &AccountId, id: &str) -> Result<Option<InvocationRow>> {
-        let query = sqlx::query("SELECT * FROM invocations WHERE account = $1 AND id = $2")
-            .bind(account.as_str())
-            .bind(id);
+        let sql = format!("{SELECT} WHERE account = $1 AND id = $2");
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(account.as_str()).bind(id);
         query.fetch_optional(conn).await?.as_ref().map(invocation_row).transpose()
     }
 
@@ -93,10 +99,11 @@ reads! {
         limit: u32,
     ) -> Result<Vec<InvocationRow>> {
         let (time, id) = before.map_or((i64::MAX, ""), |(time, id)| (time.as_millis(), id));
-        let query = sqlx::query(
-            "SELECT * FROM invocations WHERE account = $1 AND function_id = $2 AND (started_at, id) < ($3, $4) \
+        let sql = format!(
+            "{SELECT} WHERE account = $1 AND function_id = $2 AND (started_at, id) < ($3, $4) \
              AND ($6 = '' OR environment = $6) ORDER BY started_at DESC, id DESC LIMIT $5",
         );
+        let query = sqlx::query(AssertSqlSafe(sql));
         let query = query.bind(account.as_str()).bind(function_id).bind(time).bind(id).bind(i64::from(limit));
         let query = query.bind(environment.map_or("", EnvironmentName::as_str));
         query.fetch_all(conn).await?.iter().map(invocation_row).collect()
@@ -109,6 +116,7 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Conflict`] if an id exists.
     pub async fn insert_invocations(&mut self, rows: &[InvocationRow]) -> Result<()> {
+        let sets = self.insert_version_sets(rows).await?;
         for rows in rows.chunks(ROWS) {
             let sql = format!(
                 "INSERT INTO invocations (account, id, function_id, environment, deployment, started_at, duration_us, \
@@ -136,11 +144,54 @@ impl Tx {
                     .bind(&row.actor_name)
                     .bind(&row.method)
                     .bind(without_nul(&row.path).into_owned())
-                    .bind(&row.versions)
+                    .bind(sets.get(&(&row.account, row.versions.as_str())))
                     .bind(row.error.as_deref().map(|error| without_nul(error).into_owned()));
             }
-            query.execute(self.connection()).await?;
+            query.execute(self.connection().await?).await?;
         }
+        Ok(())
+    }
+
+    /// Sees to it that what the rows say of versions is stored. Gives the id of each.
+    async fn insert_version_sets<'r>(
+        &mut self,
+        rows: &'r [InvocationRow],
+    ) -> Result<HashMap<(&'r AccountId, &'r str), String>> {
+        let mut last_used = HashMap::<_, Timestamp>::new();
+        for row in rows {
+            let last = last_used.entry((&row.account, row.versions.as_str())).or_insert(row.started_at);
+            *last = row.started_at.max(*last);
+        }
+        let mut ids = HashMap::with_capacity(last_used.len());
+        for ((account, versions), used) in last_used {
+            let id = domain::token::hash(versions);
+            sqlx::query(
+                "INSERT INTO version_sets (account, id, versions, used_at) VALUES ($1, $2, $3, $4) \
+                 ON CONFLICT (account, id) DO UPDATE SET used_at = excluded.used_at \
+                 WHERE version_sets.used_at < excluded.used_at - $5",
+            )
+            .bind(account.as_str())
+            .bind(&id)
+            .bind(versions)
+            .bind(used.as_millis())
+            .bind(USED_STEP)
+            .execute(self.connection().await?)
+            .await?;
+            ids.insert((account, versions), id);
+        }
+        Ok(ids)
+    }
+
+    /// Deletes what no invocation since `oldest` had. To be called when all older invocations are gone.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn prune_version_sets(&mut self, account: &AccountId, oldest: Timestamp) -> Result<()> {
+        sqlx::query("DELETE FROM version_sets WHERE account = $1 AND used_at < $2")
+            .bind(account.as_str())
+            .bind(oldest.as_millis() - USED_STEP)
+            .execute(self.connection().await?)
+            .await?;
         Ok(())
     }
 
@@ -164,7 +215,7 @@ impl Tx {
         .bind(account.as_str())
         .bind(function_id)
         .bind(i64::from(keep.max(1)) - 1)
-        .fetch_optional(self.connection())
+        .fetch_optional(self.connection().await?)
         .await?;
         let (time, id) = match first_kept {
             Some(row) if row.time("started_at")? > oldest => (row.time("started_at")?, row.col("id")?),
@@ -177,7 +228,7 @@ impl Tx {
              ORDER BY started_at, id LIMIT $5)",
         );
         let delete = delete.bind(account.as_str()).bind(function_id).bind(time.as_millis()).bind(id).bind(SLICE);
-        let gone = delete.execute(self.connection()).await?.rows_affected();
+        let gone = delete.execute(self.connection().await?).await?.rows_affected();
         Ok((gone, gone == SLICE.unsigned_abs() || lines))
     }
 }

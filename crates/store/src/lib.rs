@@ -26,6 +26,7 @@ mod server_state;
 mod sessions;
 mod store;
 mod tokens;
+mod tx;
 mod versions;
 mod writer;
 
@@ -39,11 +40,11 @@ pub use idempotency::IdempotencyRow;
 pub use invocations::InvocationRow;
 pub use location::Location;
 pub use logs::LogRow;
-pub use secrets::SecretRow;
+pub use secrets::{PutView, SecretRow};
 pub use sessions::{LoginCodeRow, SessionRow};
 pub use store::Store;
 pub use tokens::TokenRow;
+pub use tx::Tx;
 pub use versions::{StoredValue, VersionRow};
-pub use writer::Tx;
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;

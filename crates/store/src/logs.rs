@@ -68,13 +68,13 @@ impl Tx {
              ORDER BY time, seq LIMIT 1 OFFSET $4",
         );
         let last = last.bind(account.as_str()).bind(function_id).bind(time.as_millis()).bind(SLICE - 1);
-        let last = last.fetch_optional(self.connection()).await?.map(|row| row.time("time")).transpose()?;
+        let last = last.fetch_optional(self.connection().await?).await?.map(|row| row.time("time")).transpose()?;
         let before = last.map_or(time, |last| last.plus_millis(1));
         sqlx::query("DELETE FROM logs WHERE account = $1 AND function_id = $2 AND time < $3")
             .bind(account.as_str())
             .bind(function_id)
             .bind(before.as_millis())
-            .execute(self.connection())
+            .execute(self.connection().await?)
             .await?;
         Ok(last.is_some())
     }
@@ -103,7 +103,7 @@ impl Tx {
                     .bind(&row.stream)
                     .bind(without_nul(&row.text).into_owned());
             }
-            query.execute(self.connection()).await?;
+            query.execute(self.connection().await?).await?;
         }
         Ok(())
     }

@@ -25,7 +25,7 @@ macro_rules! reads {
             /// # Errors
             /// The database's, or that what is stored cannot be read.
             pub async fn $name(&mut self $(, $arg: $ty)*) -> $out {
-                $name(self.connection() $(, $arg)*).await
+                $name(self.reading().await? $(, $arg)*).await
             }
         )*}
     };

@@ -3,7 +3,9 @@
 use domain::{AccountId, Delivery, EnvironmentName, SecretId, SecretName, Timestamp};
 use sqlx::any::AnyRow;
 
+use crate::audit::frontier_columns;
 use crate::columns::{Columns, int, json_text, millis};
+use crate::tx::Statement;
 use crate::{Result, StoreError, Tx};
 
 /// A secret with its current version's number and mask.
@@ -120,7 +122,45 @@ reads! {
     }
 }
 
+/// What a put has to know, as of one moment inside its write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PutView {
+    /// Whether the environment exists.
+    pub environment: bool,
+    /// The secret, and the number that its next version must have: part of what the ciphertext is bound to.
+    pub secret: Option<(SecretRow, u64)>,
+}
+
 impl Tx {
+    /// Reads all that a put has to know at once. [`Tx::add_version`] right after it need not read again.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] if there is no such account.
+    pub async fn put_view(
+        &mut self,
+        account: &AccountId,
+        environment: &EnvironmentName,
+        name: &SecretName,
+    ) -> Result<PutView> {
+        let query = Statement::new(
+            "SELECT l.size, l.frontier, \
+             (SELECT count(*) FROM environments e WHERE e.account = $1 AND e.name = $2) AS environments, s.*, v.mask \
+             FROM audit_logs l LEFT JOIN secrets s ON s.account = l.account AND s.environment = $2 AND s.name = $3 \
+             LEFT JOIN secret_versions v ON v.account = s.account AND v.secret_id = s.id AND v.version = s.version \
+             WHERE l.account = $1",
+        );
+        let query = query.bind(account.as_str()).bind(environment.as_str()).bind(name.as_str());
+        let rows = self.fetch(query).await?;
+        let row = rows.first().ok_or(StoreError::Missing)?;
+        self.known.frontiers.insert(account.clone(), frontier_columns(row)?);
+        let secret = match row.col::<Option<String>>("id")? {
+            Some(_) => Some((secret_row(row)?, row.number("next_version")?)),
+            None => None,
+        };
+        self.known.next_version = secret.as_ref().map(|(row, next)| (account.clone(), row.id.clone(), *next));
+        Ok(PutView { environment: row.number("environments")? > 0, secret })
+    }
+
     /// Adds a secret with the ciphertext of its first version, `row.version`.
     ///
     /// # Errors
@@ -146,7 +186,7 @@ impl Tx {
         .bind(row.updated_at.as_millis())
         .bind(&row.updated_by)
         .bind(millis(row.last_used_at))
-        .execute(self.connection())
+        .execute(self.connection().await?)
         .await?;
         self.insert_version(row, ciphertext).await
     }
@@ -169,7 +209,7 @@ impl Tx {
         .bind(row.rotate_after_days.map(i64::from))
         .bind(row.updated_at.as_millis())
         .bind(&row.updated_by)
-        .execute(self.connection())
+        .execute(self.connection().await?)
         .await?;
         Ok(done.rows_affected() == 1)
     }
@@ -194,7 +234,7 @@ impl Tx {
             .bind(environment.as_str())
             .bind(name.as_str())
             .bind(at.as_millis())
-            .execute(self.connection())
+            .execute(self.connection().await?)
             .await?;
         }
         Ok(())
@@ -207,6 +247,6 @@ impl Tx {
     pub async fn delete_secret(&mut self, account: &AccountId, id: &SecretId) -> Result<bool> {
         let delete =
             sqlx::query("DELETE FROM secrets WHERE account = $1 AND id = $2").bind(account.as_str()).bind(id.as_str());
-        Ok(delete.execute(self.connection()).await?.rows_affected() == 1)
+        Ok(delete.execute(self.connection().await?).await?.rows_affected() == 1)
     }
 }

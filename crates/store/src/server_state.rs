@@ -20,7 +20,7 @@ impl Tx {
         sqlx::query("INSERT INTO server_state (key, value) VALUES ($1, $2) ON CONFLICT DO NOTHING")
             .bind(key)
             .bind(value)
-            .execute(self.connection())
+            .execute(self.connection().await?)
             .await?;
         Ok(self.server_state(key).await?.unwrap_or_default())
     }

@@ -89,7 +89,7 @@ impl Tx {
         .bind(environments_text(row.environments.as_deref()))
         .bind(row.created_at.as_millis())
         .bind(row.expires_at.as_millis())
-        .execute(self.connection())
+        .execute(self.connection().await?)
         .await?;
         Ok(())
     }
@@ -100,7 +100,7 @@ impl Tx {
     /// The database's.
     pub async fn delete_session(&mut self, account: &AccountId, id: &str) -> Result<bool> {
         let delete = sqlx::query("DELETE FROM sessions WHERE account = $1 AND id = $2").bind(account.as_str()).bind(id);
-        Ok(delete.execute(self.connection()).await?.rows_affected() == 1)
+        Ok(delete.execute(self.connection().await?).await?.rows_affected() == 1)
     }
 
     /// Adds a login code.
@@ -119,7 +119,7 @@ impl Tx {
         .bind(row.scopes.to_text())
         .bind(environments_text(row.environments.as_deref()))
         .bind(row.expires_at.as_millis())
-        .execute(self.connection())
+        .execute(self.connection().await?)
         .await?;
         Ok(())
     }
@@ -130,7 +130,7 @@ impl Tx {
     /// The database's.
     pub async fn take_login_code(&mut self, hash: &str, now: Timestamp) -> Result<Option<LoginCodeRow>> {
         let query = sqlx::query("DELETE FROM login_codes WHERE hash = $1 RETURNING *").bind(hash);
-        let rows = query.fetch_all(self.connection()).await?;
+        let rows = query.fetch_all(self.connection().await?).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let code = LoginCodeRow {
             hash: row.col("hash")?,
@@ -152,7 +152,8 @@ impl Tx {
         let mut deleted = 0;
         for delete in ["DELETE FROM sessions WHERE expires_at <= $1", "DELETE FROM login_codes WHERE expires_at <= $1"]
         {
-            deleted += sqlx::query(delete).bind(now.as_millis()).execute(self.connection()).await?.rows_affected();
+            deleted +=
+                sqlx::query(delete).bind(now.as_millis()).execute(self.connection().await?).await?.rows_affected();
         }
         Ok(deleted)
     }

@@ -96,7 +96,7 @@ impl Tx {
         .bind(millis(row.expires_at))
         .bind(millis(row.revoked_at))
         .bind(millis(row.last_used_at))
-        .execute(self.connection())
+        .execute(self.connection().await?)
         .await?;
         Ok(())
     }
@@ -111,11 +111,11 @@ impl Tx {
             "DELETE FROM sessions WHERE account = $1 AND token_id = $2",
             "DELETE FROM login_codes WHERE account = $1 AND token_id = $2",
         ] {
-            sqlx::query(delete).bind(account.as_str()).bind(id).execute(self.connection()).await?;
+            sqlx::query(delete).bind(account.as_str()).bind(id).execute(self.connection().await?).await?;
         }
         let query = "UPDATE tokens SET revoked_at = $3 WHERE account = $1 AND id = $2 AND revoked_at IS NULL";
         let done = sqlx::query(query).bind(account.as_str()).bind(id).bind(at.as_millis());
-        Ok(done.execute(self.connection()).await?.rows_affected() == 1)
+        Ok(done.execute(self.connection().await?).await?.rows_affected() == 1)
     }
 
     /// Notes that a token was used, if the last note is older than a minute. Ask the row first: a write that changes
@@ -132,7 +132,7 @@ impl Tx {
         .bind(id)
         .bind(at.as_millis())
         .bind(at.plus_millis(-TOUCH_MILLIS).as_millis())
-        .execute(self.connection())
+        .execute(self.connection().await?)
         .await?;
         Ok(done.rows_affected() == 1)
     }

@@ -3,8 +3,9 @@
 use domain::{AccountId, Delivery, EnvironmentName, SecretId, SecretName, Timestamp};
 use sqlx::any::AnyRow;
 
-use crate::columns::{Columns, int};
+use crate::columns::{Columns, int, json_text};
 use crate::secrets::SecretRow;
+use crate::tx::Statement;
 use crate::{Result, StoreError, Tx};
 
 /// A version without its ciphertext.
@@ -100,20 +101,18 @@ reads! {
 
 impl Tx {
     pub(crate) async fn insert_version(&mut self, row: &SecretRow, ciphertext: &[u8]) -> Result<()> {
-        sqlx::query(
+        let insert = Statement::new(
             "INSERT INTO secret_versions (account, secret_id, version, mask, created_at, created_by, ciphertext) \
              VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(row.account.as_str())
         .bind(row.id.as_str())
         .bind(int(row.version))
-        .bind(&row.mask)
+        .bind(row.mask.as_str())
         .bind(row.updated_at.as_millis())
-        .bind(&row.updated_by)
-        .bind(ciphertext)
-        .execute(self.connection())
-        .await?;
-        Ok(())
+        .bind(row.updated_by.as_str())
+        .bind(ciphertext);
+        self.defer(insert).await
     }
 
     /// Adds version `row.version` with `row.mask`, put by `row.updated_by` at `row.updated_at`, makes it current and
@@ -123,21 +122,28 @@ impl Tx {
     /// [`StoreError::Conflict`] unless `row.version` is [`Tx::next_version`]; [`StoreError::Missing`] if there is no
     /// such secret.
     pub async fn add_version(&mut self, row: &SecretRow, ciphertext: &[u8]) -> Result<()> {
-        if !self.update_secret(row).await? {
-            return Err(StoreError::Missing);
+        let read = self.known.next_version.take();
+        let next = match read.filter(|(account, id, _)| *account == row.account && *id == row.id) {
+            Some((_, _, next)) => next,
+            None => self.next_version(&row.account, &row.id).await?.ok_or(StoreError::Missing)?,
+        };
+        if next != row.version {
+            return Err(StoreError::Conflict);
         }
-        let done = sqlx::query(
-            "UPDATE secrets SET version = $3, next_version = $4 WHERE account = $1 AND id = $2 AND next_version = $3",
+        let update = Statement::new(
+            "UPDATE secrets SET delivery = $3, hosts = $4, note = $5, rotate_after_days = $6, updated_at = $7, \
+             updated_by = $8, version = $9, next_version = $9 + 1 WHERE account = $1 AND id = $2",
         )
         .bind(row.account.as_str())
         .bind(row.id.as_str())
-        .bind(int(row.version))
-        .bind(int(row.version + 1))
-        .execute(self.connection())
-        .await?;
-        if done.rows_affected() != 1 {
-            return Err(StoreError::Conflict);
-        }
+        .bind(row.delivery.as_str())
+        .bind(json_text(&row.hosts))
+        .bind(row.note.as_str())
+        .bind(row.rotate_after_days.map(i64::from))
+        .bind(row.updated_at.as_millis())
+        .bind(row.updated_by.as_str())
+        .bind(int(row.version));
+        self.defer(update).await?;
         self.insert_version(row, ciphertext).await
     }
 
@@ -163,7 +169,7 @@ impl Tx {
         .bind(int(version))
         .bind(at.as_millis())
         .bind(by)
-        .execute(self.connection())
+        .execute(self.connection().await?)
         .await?;
         Ok(done.rows_affected() == 1)
     }
@@ -189,7 +195,7 @@ impl Tx {
         .bind(secret.as_str())
         .bind(int(version))
         .bind(at.as_millis())
-        .execute(self.connection())
+        .execute(self.connection().await?)
         .await?;
         Ok(done.rows_affected() == 1)
     }

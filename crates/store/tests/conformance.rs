@@ -6,8 +6,10 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::*;
-use domain::{AccountName, Delivery, ScopeSet, SecretId, SecretName, SecretSelection};
-use store::{AccountKeyRow, ActiveRow, EnvironmentRow, IdempotencyRow, LoginCodeRow, Store, StoreError, StoredValue};
+use domain::{AccountId, AccountName, Delivery, ScopeSet, SecretId, SecretName, SecretSelection};
+use store::{
+    AccountKeyRow, ActiveRow, EnvironmentRow, IdempotencyRow, LoginCodeRow, PutView, Store, StoreError, StoredValue,
+};
 
 macro_rules! on_both {
     ($($test:ident,)*) => {
@@ -217,6 +219,16 @@ async fn secret_versions(db: Database) {
     let row = first.clone();
     tx!(store, |tx| tx.insert_secret(&row, b"one").await).unwrap();
     assert_eq!(store.secret(&id, &first.environment, &first.name).await, Ok(Some(first.clone())));
+
+    let view = async |account: &AccountId, env: &str, name: &str| {
+        let (account, env, name) = (account.clone(), environment(env), secret_name(name));
+        tx!(store, |tx| tx.put_view(&account, &env, &name).await)
+    };
+    let seen = Some((first.clone(), 2));
+    assert_eq!(view(&id, "production", "API_KEY").await, Ok(PutView { environment: true, secret: seen }));
+    assert_eq!(view(&id, "production", "OTHER").await, Ok(PutView { environment: true, secret: None }));
+    assert_eq!(view(&id, "nowhere", "API_KEY").await, Ok(PutView { environment: false, secret: None }));
+    assert_eq!(view(&account_id("nobody"), "production", "API_KEY").await, Err(StoreError::Missing));
 
     let put = async |version: u64, ciphertext: &'static [u8]| {
         let mut row = first.clone();
@@ -522,6 +534,27 @@ async fn invocations_and_logs(db: Database) {
     assert_eq!(store.function_logs(&id, "acc/mail", 500).await.unwrap()[0], lines[150]);
     let again = rows[0].clone();
     assert_eq!(tx!(store, |tx| tx.insert_invocations(&[again]).await), Err(StoreError::Conflict));
+
+    // What versions they had is kept once, however many had them, and goes when none is left.
+    let sets = async || db.dump().await.iter().filter(|line| line.starts_with("version_sets:")).count();
+    assert_eq!(sets().await, 1);
+    const HOUR: i64 = 3_600_000;
+    let late = store::InvocationRow {
+        id: "late".to_owned(),
+        started_at: time(3 * HOUR),
+        versions: r#"{"A":2}"#.to_owned(),
+        ..rows[1].clone()
+    };
+    let inserted = late.clone();
+    tx!(store, |tx| tx.insert_invocations(&[inserted]).await).unwrap();
+    assert_eq!(store.invocation(&id, "late").await, Ok(Some(late)));
+    assert_eq!(store.invocation(&id, "i01").await, Ok(Some(rows[1].clone())));
+    assert_eq!(sets().await, 2);
+    for (oldest, left) in [(0, 2), (2 * HOUR, 1), (4 * HOUR, 1), (4 * HOUR + 1, 0)] {
+        let id = id.clone();
+        tx!(store, |tx| tx.prune_version_sets(&id, time(oldest)).await).unwrap();
+        assert_eq!(sets().await, left, "{oldest}");
+    }
 }
 
 async fn pruning(db: Database) {
@@ -669,7 +702,13 @@ async fn other_accounts_reach_nothing(db: Database) {
         tx.insert_checkpoint(&owner, 2, "note").await
     })
     .unwrap();
-    let before = db.dump().await;
+    // What versions an invocation had is mallory's own to say, whether or not the invocation is.
+    let dump = async || {
+        let mut lines = db.dump().await;
+        lines.retain(|line| !line.starts_with(r#"version_sets: Text("mallory")"#));
+        lines
+    };
+    let before = dump().await;
     let who = &mallory;
 
     assert_eq!(store.current_account_key(who).await, Ok(None));
@@ -710,6 +749,9 @@ async fn other_accounts_reach_nothing(db: Database) {
     let mut stolen = secret.clone();
     stolen.account = mallory.clone();
     stolen.version = 3;
+    let nothing = PutView { environment: true, secret: None };
+    let (owner, env, key) = (mallory.clone(), env.clone(), name.clone());
+    assert_eq!(tx!(store, |tx| tx.put_view(&owner, &env, &key).await), Ok(nothing));
     let (who, id) = (mallory.clone(), secret.id.clone());
     let refused = tx!(store, |tx| {
         let names = [SecretName::parse("KEY").unwrap()];
@@ -738,5 +780,5 @@ async fn other_accounts_reach_nothing(db: Database) {
     assert_eq!(set_active(&store, &mallory, "victim/mail", "test", 1, 9).await, Err(StoreError::Missing));
     let foreign_token = session_row(&mallory, "s2", Some("t1"));
     assert_eq!(tx!(store, |tx| tx.insert_session(&foreign_token).await), Err(StoreError::Missing));
-    assert_eq!(db.dump().await, before);
+    assert_eq!(dump().await, before);
 }

@@ -236,7 +236,15 @@ async fn put(tx: &mut Tx, account: AccountId, at: i64, random: &mut Random) -> R
     row.updated_at = time(at);
     row.hosts = vec![String::new(); usize::try_from(random.below(3)).unwrap()];
     let ciphertext = at.to_be_bytes();
-    match tx.next_version(&account, &row.id).await? {
+    let next = match random.below(2) {
+        0 => tx.next_version(&account, &row.id).await?,
+        _ => match tx.put_view(&account, &row.environment, &row.name).await {
+            Ok(view) => view.secret.map(|(_, next)| next),
+            Err(StoreError::Missing) => None,
+            Err(error) => return Err(error),
+        },
+    };
+    match next {
         None => tx.insert_secret(&row, &ciphertext).await?,
         Some(next) => {
             row.version = next + u64::from(random.below(10) == 0);

@@ -31,7 +31,7 @@ macro_rules! on_both {
 on_both! {
     waiting_writes_share_a_commit, a_failing_job_harms_no_other, going_on_after_an_error, a_job_sees_its_own_writes,
     a_caller_that_goes_away, without_its_audit_event_nothing_happens, a_failing_commit_is_told_to_all,
-    reopening, closing, a_newer_schema_is_refused, two_nodes,
+    puts_of_a_group_follow_each_other, a_deferred_failure_is_told, reopening, closing, a_newer_schema_is_refused, two_nodes,
 }
 
 /// Keeps the writer busy until the returned sender is used.
@@ -209,6 +209,107 @@ async fn a_failing_commit_is_told_to_all(db: Database) {
     assert_eq!(put(&store, "AFTER".to_owned()).await, Ok(0), "the writer goes on");
 }
 
+/// Adds a version as a put does. Reads once, writes with whatever is sent next.
+async fn put_again(store: &Store, name: &'static str, fail: bool) -> Result<u64, StoreError> {
+    tx!(store, |tx| {
+        let view = tx.put_view(&account_id("acc"), &environment("production"), &secret_name(name)).await?;
+        let (mut row, next) = view.secret.ok_or(StoreError::Missing)?;
+        row.version = next;
+        row.mask = format!("mask {next}");
+        tx.add_version(&row, format!("ciphertext {next}").as_bytes()).await?;
+        tx.append_audit(&event(&row.account, "secret.put", name, next)).await?;
+        if fail { Err(StoreError::Corrupt { what: "nothing, but the job says so" }) } else { Ok(next) }
+    })
+}
+
+async fn puts_of_a_group_follow_each_other(db: Database) {
+    let store = db.open().await;
+    let id = account(&store, "acc").await;
+    for name in ["A", "B"] {
+        put(&store, name.to_owned()).await.unwrap();
+    }
+    let before = store.commits();
+    let release = hold(&store).await;
+    // 300 events: complete subtrees are stored too.
+    let job = async |n: usize| match n % 10 {
+        3 => put(&store, "A".to_owned()).await,
+        4 => put_again(&store, "MISSING", false).await,
+        5 => put_again(&store, "A", true).await,
+        6 => put(&store, format!("NEW{n}")).await,
+        _ => put_again(&store, ["A", "B"][n % 2], false).await,
+    };
+    let (results, _) = tokio::join!(join_all((0..500).map(job)), async { release.send(()) });
+    assert!(store.commits() - before <= 6, "in groups");
+    // Which came first is not said; each got a number of its own, and none is left out.
+    let mut numbers = [Vec::new(), Vec::new()];
+    for (n, result) in results.into_iter().enumerate() {
+        match n % 10 {
+            3 => assert_eq!(result, Err(StoreError::Conflict)),
+            4 => assert_eq!(result, Err(StoreError::Missing)),
+            5 => assert!(matches!(result, Err(StoreError::Corrupt { .. })), "{result:?}"),
+            6 => assert!(result.is_ok(), "{result:?}"),
+            _ => numbers[n % 2].push(result.unwrap()),
+        }
+    }
+    let expected = numbers.map(|mut numbers| {
+        numbers.sort_unstable();
+        let next = 2 + numbers.len() as u64;
+        assert_eq!(numbers, (2..next).collect::<Vec<_>>());
+        next
+    });
+    let mut puts = 0;
+    for (name, next) in ["A", "B"].into_iter().zip(expected) {
+        let row = store.secret(&id, &environment("production"), &secret_name(name)).await.unwrap().unwrap();
+        assert_eq!((row.version, row.mask), (next - 1, format!("mask {}", next - 1)));
+        assert_eq!(store.next_version(&id, &row.id).await, Ok(Some(next)));
+        let versions = store.versions(&id, &row.id).await.unwrap();
+        assert_eq!(versions.iter().map(|row| row.version).collect::<Vec<_>>(), (1..next).rev().collect::<Vec<_>>());
+        let text = store.ciphertext(&id, &row.id, next - 1).await.unwrap().unwrap();
+        assert_eq!(text, format!("ciphertext {}", next - 1).into_bytes());
+        puts += next - 1;
+    }
+    let (size, root) = store.audit_head(&id).await.unwrap();
+    assert_eq!(size, puts + 50, "an event for each change and for nothing else");
+    let mut tree = domain::audit::Frontier::default();
+    for row in store.audit_events_from(&id, 0, 1000).await.unwrap() {
+        tree.append(domain::audit::merkle::leaf_hash(row.body.as_bytes()));
+    }
+    assert_eq!((tree.size(), tree.root()), (size, root));
+    assert!(store.inclusion_proof(&id, 3, size).await.unwrap().is_some());
+}
+
+/// A statement that waited and then failed: what was told to have happened did, and nothing else.
+async fn a_deferred_failure_is_told(db: Database) {
+    let store = db.open().await;
+    let id = account(&store, "acc").await;
+    for name in ["A", "B", "C"] {
+        put(&store, name.to_owned()).await.unwrap();
+    }
+    let refuse = if db.is_sqlite() {
+        "CREATE TRIGGER refuse BEFORE INSERT ON audit_events WHEN new.resource_name = 'B' \
+         BEGIN SELECT RAISE(ABORT, 'refused'); END"
+    } else {
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS \
+         'BEGIN RAISE EXCEPTION USING MESSAGE = ''refused''; END'; \
+         CREATE TRIGGER refuse BEFORE INSERT ON audit_events FOR EACH ROW WHEN (new.resource_name = 'B') \
+         EXECUTE FUNCTION refuse()"
+    };
+    db.raw(refuse).await;
+    let release = hold(&store).await;
+    let writes = join_all(["A", "B", "C", "A"].into_iter().map(|name| put_again(&store, name, false)));
+    let (results, _) = tokio::join!(writes, async { release.send(()) });
+    assert!(results[1].is_err(), "{results:?}");
+    let happened = results.iter().filter(|result| result.is_ok()).count() as u64;
+    assert_eq!(happened, if db.is_sqlite() { 0 } else { 3 }, "SQLite's group fails as one: {results:?}");
+    let mut versions = 0;
+    for row in store.secrets(&id, None, None, 9).await.unwrap() {
+        versions += row.version;
+    }
+    assert_eq!(versions, 3 + happened);
+    assert_eq!(store.audit_head(&id).await.unwrap().0, 3 + happened);
+    assert!(put_again(&store, "C", false).await.is_ok(), "the writer goes on");
+}
+
 async fn reopening(db: Database) {
     let store = db.open().await;
     account(&store, "acc").await;
@@ -247,7 +348,7 @@ async fn a_newer_schema_is_refused(db: Database) {
     ))
     .await;
     let refused = Store::open(&db.location).await.map(|_| ());
-    assert_eq!(refused, Err(StoreError::NewerSchema { found: 9999, known: 1 }));
+    assert_eq!(refused, Err(StoreError::NewerSchema { found: 9999, known: 3 }));
     assert!(refused.unwrap_err().to_string().contains("run the newer program"));
 }
 

@@ -4,6 +4,7 @@
 //! a sandboxing policy, and the session cookie goes neither to them nor is it theirs to set.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{ConnectInfo, Request};
@@ -16,8 +17,9 @@ use http_body_util::Limited;
 use runtime::{InvokeError, WorkerError, strip_hop_by_hop};
 
 use super::auth;
+use super::cors::Cors;
 use super::problem::{ApiError, ApiResult};
-use crate::service::{Call, CallError, Service, Target};
+use crate::service::{Call, CallError, Route, Service, Target};
 use crate::ui::SESSION_COOKIES;
 
 /// The response header with the invocation's id.
@@ -68,18 +70,34 @@ async fn forward(
     request: Request,
 ) -> ApiResult<Response> {
     let (target, below) = target?;
-    let (mut head, body) = request.into_parts();
+    let route = service.route(&target).await.map_err(hide_missing)?;
+    let cors = Cors::of(route.cors_origins(), request.headers());
+    let (head, body) = request.into_parts();
+    if let Some(answer) = cors.as_ref().and_then(|cors| cors.preflight(&head)) {
+        return Ok(answer);
+    }
+    let answer = invoke(&service, id, (&target, &below), route, (head, body)).await;
+    let mut response = answer.unwrap_or_else(IntoResponse::into_response);
+    if let Some(cors) = cors {
+        cors.mark(response.headers_mut());
+    }
+    Ok(response)
+}
+
+async fn invoke(
+    service: &Service,
+    id: RequestId,
+    (target, below): (&Target, &str),
+    route: Arc<Route>,
+    (mut head, body): (Parts, Body),
+) -> ApiResult<Response> {
     if declared_length(&head.headers).is_some_and(|bytes| bytes > limits::FUNCTION_REQUEST_BYTES as u64) {
         return Err(too_large());
     }
     // A public function's `Authorization` is its own business and need not be Tresor's.
     let token = auth::bearer(&head).ok().flatten().map(str::to_owned);
-    let admitted = service.admit(&target, token.as_deref(), id, &head.method, &below).await;
-    let call = admitted.map_err(|error| match error {
-        crate::service::Error::NotFound { .. } => not_found(),
-        other => other.into(),
-    })?;
-    rewrite(&service, &mut head, &call, token.as_deref(), &format!("/{}{below}", target.function))?;
+    let call = service.admit(target, route, token.as_deref(), id, &head.method, below).await.map_err(hide_missing)?;
+    rewrite(service, &mut head, &call, token.as_deref(), &format!("/{}{below}", target.function))?;
     let body = match body.is_end_stream() {
         true => Body::empty(),
         false => Body::new(Limited::new(body, limits::FUNCTION_REQUEST_BYTES)),
@@ -97,6 +115,14 @@ async fn forward(
         response.headers_mut().insert(INVOCATION, id);
     }
     Ok(response)
+}
+
+/// Strangers do not learn what is missing: the account, the environment or the function.
+fn hide_missing(error: crate::service::Error) -> ApiError {
+    match error {
+        crate::service::Error::NotFound { .. } => not_found(),
+        other => other.into(),
+    }
 }
 
 /// Makes the request what the function shall see.

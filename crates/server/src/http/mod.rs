@@ -4,6 +4,7 @@ mod access;
 mod audit;
 pub(crate) mod auth;
 pub(crate) mod body;
+mod cors;
 mod extract;
 mod functions;
 mod gateway;

@@ -83,5 +83,14 @@ async fn prune(service: &Service, account: AccountId) -> Result<(), Error> {
             }
         }
     }
+    service
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                tx.prune_version_sets(&account, oldest).await?;
+                Ok::<_, Error>(())
+            })
+        })
+        .await?;
     Ok(())
 }

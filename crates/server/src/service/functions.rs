@@ -1,8 +1,11 @@
 //! Functions: deploy, roll back, list, get, delete.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use domain::{Access, AccountId, Action, EnvironmentName, FunctionName, Invalid, SecretName, SecretSelection, limits};
+use domain::{
+    Access, AccountId, Action, CorsOrigins, EnvironmentName, FunctionName, Invalid, SecretName, SecretSelection, limits,
+};
 use runtime::Source;
 use serde::{Deserialize, Serialize};
 use store::{ActiveRow, DeploymentRow, FunctionRow};
@@ -47,6 +50,7 @@ struct Checked {
     access: Access,
     secrets: Wanted,
     limits: StoredLimits,
+    cors_origins: CorsOrigins,
     source: Source,
 }
 
@@ -80,7 +84,7 @@ impl Service {
         let reads = Reads::of(&checked.source, &bundle.code);
         let (function, deployment, missing) =
             self.store.write(move |tx| Box::pin(async move { checked.store(tx, permit, bundle, reads).await })).await?;
-        self.secrets_changed(&account, &environment);
+        self.active_changed(&account, &environment);
         Ok(show::deployment(&function.name, &deployment, vec![environment.to_string()], missing))
     }
 
@@ -119,7 +123,7 @@ impl Service {
                 })
             })
             .await?;
-        self.secrets_changed(&caller.actor.account, &environment);
+        self.active_changed(&caller.actor.account, &environment);
         let active_in = self.active_in(&caller.actor.account, &function.name, number).await?;
         Ok(show::deployment(&function.name, &deployment, active_in, missing))
     }
@@ -141,7 +145,7 @@ impl Service {
             })
             .await?;
         for environment in environments {
-            self.secrets_changed(&caller.actor.account, &environment.name);
+            self.active_changed(&caller.actor.account, &environment.name);
         }
         Ok(())
     }
@@ -199,7 +203,17 @@ impl Service {
         account: &AccountId,
         environment: Option<&EnvironmentName>,
     ) -> Result<Uses, Error> {
-        Ok(Uses(self.active(account, environment).await?))
+        let Some(environment) = environment else { return Ok(Uses(Arc::new(self.active(account, None).await?))) };
+        // Every put tells this; what is active seldom changes.
+        let key = (account.clone(), environment.clone());
+        let read = async { Ok::<_, Error>(Some(Arc::new(self.active(account, Some(environment)).await?))) };
+        Ok(Uses(self.inner.active.get(key, read).await?.unwrap_or_default()))
+    }
+
+    /// To be called when another deployment, or none, is active, after the commit and before returning.
+    fn active_changed(&self, account: &AccountId, environment: &EnvironmentName) {
+        self.inner.active.forget();
+        self.secrets_changed(account, environment);
     }
 
     /// What is active in one environment, or in all.
@@ -226,7 +240,7 @@ pub(super) struct Active {
 }
 
 /// The active deployments of an account, asked for who uses a secret.
-pub(super) struct Uses(Vec<Active>);
+pub(super) struct Uses(Arc<Vec<Active>>);
 
 impl Uses {
     pub(super) fn of(&self, environment: &EnvironmentName, secret: &SecretName) -> Vec<String> {
@@ -296,6 +310,7 @@ impl Checked {
             access: self.access,
             secrets,
             limits_json: serde_json::to_string(&self.limits).unwrap_or_default(),
+            cors_origins: self.cors_origins,
             created_at: now,
             created_by: permit.actor_name(),
         };
@@ -313,6 +328,7 @@ impl Checked {
             .detail("number", deployment.number)
             .detail("digest", &deployment.digest)
             .detail("access", self.access.as_str());
+        let event = event.detail("cors_origins", deployment.cors_origins.to_text());
         tx.append_audit(&event.detail("secrets", deployment.secrets.to_text())).await?;
         let missing = missing(tx, &self.account, &active.environment, &deployment).await?;
         Ok((function, deployment, missing))
@@ -391,7 +407,9 @@ fn check(
         response_mib: within("response_mib", input.response_mib.unwrap_or_else(response_mib), 1, 4096)?,
         concurrency: within("concurrency", input.concurrency.unwrap_or_else(concurrency), 1, 1000)?,
     };
-    Ok(Checked { account: caller.actor.account.clone(), name, environment, access, secrets, limits, source })
+    let cors_origins = CorsOrigins::parse(input.cors_origins.iter().flatten().map(String::as_str))?;
+    let account = caller.actor.account.clone();
+    Ok(Checked { account, name, environment, access, secrets, limits, cors_origins, source })
 }
 
 fn within(field: &str, number: u32, least: u32, most: u32) -> Result<u32, Invalid> {

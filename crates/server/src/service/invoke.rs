@@ -7,8 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 use axum::body::Body;
 use axum::http::{Method, Request, Response};
 use domain::{
-    Access, AccountId, AccountName, Action, Actor, ActorKind, EnvironmentName, FunctionName, RequestId, Timestamp,
-    authorize,
+    Access, AccountId, AccountName, Action, Actor, ActorKind, CorsOrigins, EnvironmentName, FunctionName, RequestId,
+    Timestamp, authorize,
 };
 use envelope::Binding;
 use runtime::{Assignment, Cleaner, End, InvokeError, Limits, LogLine, Stream, WorkerBody, WorkerError, WorkerKey};
@@ -50,7 +50,7 @@ pub(crate) enum CallError {
 }
 
 /// What is active, as of one generation.
-struct Route {
+pub(crate) struct Route {
     generation: u64,
     account: AccountId,
     function_id: String,
@@ -58,8 +58,16 @@ struct Route {
     digest: String,
     secrets: domain::SecretSelection,
     limits: StoredLimits,
+    cors_origins: CorsOrigins,
     key: WorkerKey,
     gate: Arc<Gate>,
+}
+
+impl Route {
+    /// From which pages the function may be called.
+    pub(crate) fn cors_origins(&self) -> &CorsOrigins {
+        &self.cors_origins
+    }
 }
 
 /// Routes that were looked up. One of an older generation is looked up anew.
@@ -105,17 +113,17 @@ impl Call {
 }
 
 impl Service {
-    /// Finds the function and decides whether the caller may invoke it.
+    /// Decides whether the caller may invoke the function that `target` names and [`Service::route`] found.
     pub(crate) async fn admit(
         &self,
         target: &Target,
+        route: Arc<Route>,
         token: Option<&str>,
         id: RequestId,
         method: &Method,
         path: &str,
     ) -> Result<Arc<Call>, Error> {
         let began = Instant::now();
-        let route = self.route(target).await?;
         let actor = match route.access {
             Access::Public => Actor::anonymous(route.account.clone()),
             Access::Authenticated => {
@@ -212,7 +220,8 @@ impl Service {
         }
     }
 
-    async fn route(&self, target: &Target) -> Result<Arc<Route>, Error> {
+    /// What is active under a name.
+    pub(crate) async fn route(&self, target: &Target) -> Result<Arc<Route>, Error> {
         let account = self.account_id(&target.account).await?;
         let generation = self.generations.current(&account, &target.environment);
         let place = (account, target.environment.clone(), target.function.clone());
@@ -233,6 +242,7 @@ impl Service {
             digest: active.digest,
             secrets: active.secrets,
             limits,
+            cors_origins: active.cors_origins,
             key: WorkerKey {
                 account: account.clone(),
                 environment: environment.clone(),

@@ -15,6 +15,7 @@ mod invocations;
 mod invoke;
 mod keyring;
 mod paging;
+mod recent;
 mod references;
 mod secrets;
 mod sessions;
@@ -24,6 +25,7 @@ mod tokens;
 
 use std::sync::Arc;
 
+use domain::{AccountId, EnvironmentName};
 use runtime::{Bundler, Runtime};
 use store::Store;
 use tokio_util::sync::CancellationToken;
@@ -32,7 +34,7 @@ pub(crate) use audit::AuditQuery;
 pub(crate) use caller::Caller;
 pub(crate) use error::Error;
 pub(crate) use gate::QUEUE_WAIT;
-pub(crate) use invoke::{Call, CallError, Ended, Target};
+pub(crate) use invoke::{Call, CallError, Ended, Route, Target};
 pub(crate) use keyring::Keyring;
 pub(crate) use secrets::PutInput;
 pub(crate) use setup::{ServerKeys, first_start, open_keys, write_private};
@@ -69,6 +71,10 @@ pub(crate) struct Inner {
     pub(crate) stopping: CancellationToken,
     pub(crate) generations: generations::Generations,
     pub(crate) routes: invoke::Routes,
+    /// By the hash of their text.
+    tokens: recent::Recent<String, Arc<tokens::KnownToken>>,
+    /// What is active, by account and environment.
+    active: recent::Recent<(AccountId, EnvironmentName), Arc<Vec<functions::Active>>>,
 }
 
 /// What deploys and runs functions.
@@ -94,6 +100,8 @@ impl Service {
                 stopping,
                 generations,
                 routes,
+                tokens: recent::Recent::default(),
+                active: recent::Recent::default(),
             }),
         }
     }

@@ -212,13 +212,14 @@ impl Checked {
                 tx.secret(&self.account, &self.environment, &self.name).await?.ok_or(Error::not_found("secret"))?;
             return Ok((row, earlier.status == 201));
         }
-        if tx.environment(&self.account, &self.environment).await?.is_none() {
+        let view = tx.put_view(&self.account, &self.environment, &self.name).await?;
+        if !view.environment {
             return Err(unknown_environment().into());
         }
-        let current = tx.secret(&self.account, &self.environment, &self.name).await?;
+        let current = view.secret;
         let matches = match (&self.if_match, &current) {
             (None, _) => true,
-            (Some(tag), Some(row)) => tag == "*" || *tag == etag(row),
+            (Some(tag), Some((row, _))) => tag == "*" || *tag == etag(row),
             (Some(_), None) => false,
         };
         if !matches || (self.if_none_match && current.is_some()) {
@@ -226,7 +227,7 @@ impl Checked {
         }
         let created = current.is_none();
         let row = match current {
-            Some(row) => self.add_version(tx, key, row, now, &actor).await?,
+            Some((row, next)) => self.add_version(tx, key, row, next, now, &actor).await?,
             None => self.insert(tx, key, now, &actor).await?,
         };
         let event = permit.done().detail("version", row.version).detail("delivery", row.delivery.as_str());
@@ -292,10 +293,10 @@ impl Checked {
         tx: &mut store::Tx,
         key: &AccountKey,
         mut row: SecretRow,
+        version: u64,
         now: domain::Timestamp,
         actor: &str,
     ) -> Result<SecretRow, Error> {
-        let version = tx.next_version(&self.account, &row.id).await?.ok_or(Error::not_found("secret"))?;
         let ciphertext = self.encrypt(key, &row.id, version);
         row.version = version;
         row.mask.clone_from(&self.mask);

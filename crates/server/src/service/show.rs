@@ -96,6 +96,7 @@ pub(super) fn deployment(
         digest: row.digest.clone(),
         access: row.access.as_str().to_owned(),
         secrets,
+        cors_origins: row.cors_origins.iter().map(str::to_owned).collect(),
         active_in,
         missing_secrets,
         created_at: time(row.created_at),

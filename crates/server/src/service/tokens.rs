@@ -1,5 +1,8 @@
 //! Tokens: who may call the API, and as what.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use domain::token::{self, Kind};
 use domain::{Action, Actor, ActorKind, EnvironmentName, Invalid, Scope, ScopeSet, Timestamp, TokenName};
 use store::TokenRow;
@@ -8,8 +11,16 @@ use super::{Caller, Error, Service, new_id, paging, show};
 use crate::clock;
 use crate::wire::{self, Page};
 
+/// A token as the database had it within the last second.
+pub(super) struct KnownToken {
+    row: TokenRow,
+    operator_account: bool,
+    /// When its use was last noted, in Unix milliseconds; this node's own note included.
+    noted: AtomicI64,
+}
+
 impl Service {
-    /// The actor of a bearer token.
+    /// The actor of a bearer token. A token revoked by another node may work here for one more second.
     pub(crate) async fn authenticate(&self, text: &str) -> Result<Actor, Error> {
         if !token::well_formed(Kind::Token, text) {
             return Err(Error::Unauthenticated(
@@ -17,32 +28,44 @@ impl Service {
             ));
         }
         // Looked up by its SHA-256, so the comparison's timing tells nothing about the token.
-        let row = self.store.token_by_hash(&token::hash(text)).await?;
+        let hash = token::hash(text);
+        let known = self.inner.tokens.get(hash.clone(), self.read_token(&hash)).await?;
         let now = clock::now();
-        let Some(row) = row else { return Err(Error::Unauthenticated("This token is not known to this server.")) };
+        let Some(known) = known else { return Err(Error::Unauthenticated("This token is not known to this server.")) };
+        let row = &known.row;
         if row.revoked_at.is_some() {
             return Err(Error::Unauthenticated("This token was revoked: make a new one with `tresor token create`."));
         }
         if row.expires_at.is_some_and(|expires| expires <= now) {
             return Err(Error::Unauthenticated("This token has expired: make a new one with `tresor token create`."));
         }
-        self.touch_token(&row, now).await?;
-        let operator_account = self.is_operator(&row.account).await?;
+        self.touch_token(&known, now).await?;
         Ok(Actor {
             kind: ActorKind::Token,
-            id: row.id,
+            id: row.id.clone(),
             name: row.name.to_string(),
-            account: row.account,
-            operator_account,
-            scopes: row.scopes,
-            environments: row.environments,
+            account: row.account.clone(),
+            operator_account: known.operator_account,
+            scopes: row.scopes.clone(),
+            environments: row.environments.clone(),
         })
     }
 
-    async fn touch_token(&self, row: &TokenRow, now: Timestamp) -> Result<(), Error> {
-        if row.last_used_at.is_some_and(|last| now.as_millis() - last.as_millis() < 60_000) {
+    async fn read_token(&self, hash: &str) -> Result<Option<Arc<KnownToken>>, Error> {
+        let Some(row) = self.store.token_by_hash(hash).await? else { return Ok(None) };
+        let operator_account = self.is_operator(&row.account).await?;
+        let noted = AtomicI64::new(row.last_used_at.map_or(i64::MIN, Timestamp::as_millis));
+        Ok(Some(Arc::new(KnownToken { row, operator_account, noted })))
+    }
+
+    async fn touch_token(&self, known: &KnownToken, now: Timestamp) -> Result<(), Error> {
+        let noted = known.noted.load(Ordering::Relaxed);
+        if now.as_millis().saturating_sub(noted) < 60_000
+            || known.noted.compare_exchange(noted, now.as_millis(), Ordering::Relaxed, Ordering::Relaxed).is_err()
+        {
             return Ok(());
         }
+        let row = &known.row;
         let (account, id) = (row.account.clone(), row.id.clone());
         self.store
             .write(move |tx| {
@@ -151,7 +174,9 @@ impl Service {
                     Ok::<_, Error>(())
                 })
             })
-            .await
+            .await?;
+        self.inner.tokens.forget();
+        Ok(())
     }
 }
 

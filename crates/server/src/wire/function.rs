@@ -56,6 +56,9 @@ pub struct Deployment {
     pub access: String,
     /// Which secrets it gets.
     pub secrets: Secrets,
+    /// From which pages it may be called; absent if it answers browsers itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cors_origins: Vec<String>,
     /// The environments where it is active.
     pub active_in: Vec<String>,
     /// Names that the code reads and that have no value for it in the environment it was just made active in. Found by
@@ -98,6 +101,10 @@ pub struct PutFunction {
     /// All if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secrets: Option<Secrets>,
+    /// Origins of web pages that may call it (CORS): `["*"]`, or `["https://app.example.com", …]`, at most 50. The gateway
+    /// then answers what browsers ask in advance; if left out, the function has to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cors_origins: Option<Vec<String>>,
     /// Where it becomes active; `production` if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
