@@ -5,6 +5,8 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
 import { fdatasyncRate } from "./fdatasync.mjs";
+import { injection } from "./injection.mjs";
+import { rotation } from "./rotation.mjs";
 import { bareDeno, freePort, nginxToDeno, startDeno, stop, stopAll, tresor, until } from "./servers.mjs";
 import { median, wrk } from "./wrk.mjs";
 
@@ -29,9 +31,12 @@ for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => void finish
 
 try {
   const vault = await tresor(program, deno, join(folder, "data"));
+  // First: later the server also deletes what is too much of its log of invocations.
+  await puts(vault);
   await warm(vault);
   await cold(vault);
-  await puts(vault);
+  await injected(vault);
+  await rotated(vault);
   print();
   await finish(0);
 } catch (error) {
@@ -57,25 +62,28 @@ async function warm(vault) {
     await vault.put(`/api/v1/secrets/${name}`, { value: `bench-value-${index}-0123456789abcdef0123456789abcdef` });
   }
   await vault.put("/api/v1/functions/hello", { source: await readFile(file, "utf8"), access: "public", secrets: "all" });
+  const nginx = await nginxToDeno(deno, file, folder);
   const ways = {
     tresor: `${vault.url}/functions/v1/hello`,
-    nginx: await nginxToDeno(deno, file, folder),
+    nginx: nginx.silent,
+    "nginx, logging": nginx.logged,
     deno: await bareDeno(deno, file),
   };
   if (!(await (await fetch(ways.tresor)).text()).includes("with a secret")) throw new Error("the function did not get its secret");
-  const seen = { tresor: [], nginx: [], deno: [] };
+  const seen = Object.fromEntries(Object.keys(ways).map((name) => [name, []]));
   for (const url of Object.values(ways)) await wrk(url, { connections: CONNECTIONS, seconds: 1 });
   for (let round = 1; round <= ROUNDS; round++) {
     for (const [name, url] of Object.entries(ways)) {
       const result = await wrk(url, { connections: CONNECTIONS, seconds });
       seen[name].push(result);
-      progress(`round ${round} ${name.padEnd(6)} ${whole(result.rate).padStart(7)} invocations/s   p99 ${result.p99.toFixed(2)} ms`);
+      progress(`round ${round} ${name.padEnd(14)} ${whole(result.rate).padStart(7)} invocations/s   p99 ${result.p99.toFixed(2)} ms`);
       if (round === 1) commands.push(`${result.command}   # ${name}`);
     }
   }
   const all = (name, figure) => seen[name].map((result) => result[figure]);
   row(`warm invocations/s, ${SECRETS} secrets`, all("tresor", "rate"), "nginx → Deno", all("nginx", "rate"), whole, "≥", 1.2);
   row("their p99, ms", all("tresor", "p99"), "nginx → Deno", all("nginx", "p99"), fine, "≤", 1);
+  row("warm invocations/s", all("tresor", "rate"), "nginx, logging", all("nginx, logging", "rate"), whole);
   row("warm invocations/s", all("tresor", "rate"), "bare Deno", all("deno", "rate"), whole);
 }
 
@@ -113,8 +121,33 @@ async function startFromNothing() {
   return took;
 }
 
+async function injected(vault) {
+  progress("as many secrets, each number in an environment of its own …");
+  const seen = await injection(vault, { source: await readFile(file, "utf8"), seconds: Math.ceil(seconds / 2), connections: CONNECTIONS, progress });
+  const [none, ...some] = [...seen.keys()];
+  for (const count of some) {
+    row(`warm invocations/s, secrets: ${whole(count)}`, seen.get(count).warm, "no secrets", seen.get(none).warm, whole, "≥", 0.99);
+  }
+  for (const count of some) {
+    const [with_, without] = [seen.get(count).cold, seen.get(none).cold];
+    const added = median(with_.map((ms, round) => ms - without[round]));
+    const reached = added <= 2 ? "reached" : "not reached";
+    rows.push([`cold invocation, ms, secrets: ${whole(count)}`, fine(median(with_)), "no secrets", fine(median(without)), `${added < 0 ? "" : "+"}${fine(added)}`, "≤ +2.00", reached]);
+  }
+}
+
+async function rotated(vault) {
+  progress("1,000 puts while four callers see what each put changes …");
+  const { alone, loaded, stale, failed, invocations } = await rotation(vault);
+  row("put, its worker replaced under load, ms", loaded, "nothing running", alone, fine);
+  const reached = stale === 0 && failed === 0 ? "reached" : "not reached";
+  const outcome = `${stale} stale, ${failed} failed`;
+  rows.push(["1,000 puts under load", outcome, "invocations", whole(invocations), "", "0 and 0", reached]);
+}
+
 async function puts(vault) {
   progress("puts by 16 clients, and this disk's own durable writes …");
+  await vault.put("/api/v1/environments/puts", {});
   const seen = { puts: [], disk: [] };
   for (let round = 1; round <= ROUNDS; round++) {
     const disk = fdatasyncRate(folder, seconds / 2);
@@ -140,7 +173,7 @@ function print() {
   const widths = table[0].map((_, column) => Math.max(...table.map((cells) => cells[column].length)));
   console.log("");
   for (const cells of table) console.log(`  ${cells.map((cell, column) => cell.padEnd(widths[column])).join("  ").trimEnd()}`);
-  console.log(`\n  Medians of ${ROUNDS} alternating rounds of ${seconds} s; nginx without an access log, Tresor with its invocation log.`);
+  console.log(`\n  Medians of ${ROUNDS} alternating rounds of ${seconds} s; Tresor with its invocation log; nginx without an access log, but where it says so.`);
   console.log("  Each was measured by (ports and folders are of this run):");
   for (const command of commands) console.log(`    ${command}`);
 }

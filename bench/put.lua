@@ -13,5 +13,6 @@ end
 function request()
   count = count + 1
   local path = string.format("/api/v1/secrets/PUT_%03d", count % 200)
-  return wrk.format("PUT", path, nil, string.format('{"value":"bench-value-%012d-0123456789abcdef"}', count))
+  local body = string.format('{"value":"bench-value-%012d-0123456789abcdef","environment":"puts"}', count)
+  return wrk.format("PUT", path, nil, body)
 end

@@ -67,12 +67,17 @@ export async function bareDeno(deno, file) {
   return url;
 }
 
-/** nginx, without an access log, in front of Deno on a unix socket, with kept connections on both sides. */
+/** nginx in front of Deno on a unix socket, with kept connections on both sides: without and with its access log. */
 export async function nginxToDeno(deno, file, folder) {
   const socket = join(folder, "deno.sock");
   const behind = startDeno(deno, file, `unix:${socket}`);
   await until(behind, () => existsSync(socket));
-  const port = await freePort();
+  const [port, logging] = [await freePort(), await freePort()];
+  const server = (port, log) => `
+      server {
+        listen 127.0.0.1:${port}; access_log ${log};
+        location / { proxy_pass http://function; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host; }
+      }`;
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${join(folder, name)};`).join(" ");
   const config = join(folder, "nginx.conf");
   await writeFile(config, `
@@ -80,17 +85,14 @@ export async function nginxToDeno(deno, file, folder) {
     ${userInfo().uid === 0 ? "user root;" : ""}
     events { worker_connections 1024; }
     http {
-      access_log off; ${temporary} keepalive_requests 1000000000;
+      ${temporary} keepalive_requests 1000000000;
       upstream function { server unix:${socket}; keepalive 64; keepalive_requests 1000000000; }
-      server {
-        listen 127.0.0.1:${port};
-        location / { proxy_pass http://function; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host; }
-      }
+      ${server(port, "off")} ${server(logging, join(folder, "access.log"))}
     }`);
-  const url = `http://127.0.0.1:${port}/`;
+  const [silent, logged] = [port, logging].map((port) => `http://127.0.0.1:${port}/`);
   const child = start("nginx", ["-c", config, "-p", folder]);
-  await until(child, () => answers(url));
-  return url;
+  await until(child, () => answers(silent));
+  return { silent, logged };
 }
 
 /** Tresor on embedded defaults, and a client of its API. */
@@ -102,10 +104,11 @@ export async function tresor(program, deno, data) {
   await until(child, () => answers(`${url}/readyz`));
   const tokenFile = join(data, "admin-token");
   const token = (await readFile(tokenFile, "utf8")).trim();
-  const put = async (path, body) => {
+  const send = async (method, path, body) => {
     const headers = { "authorization": `Bearer ${token}`, "content-type": "application/json" };
-    const answer = await fetch(`${url}${path}`, { method: "PUT", headers, body: JSON.stringify(body) });
-    if (!answer.ok) throw new Error(`PUT ${path}: ${answer.status} ${await answer.text()}`);
+    const answer = await fetch(`${url}${path}`, { method, headers, body: JSON.stringify(body) });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
   };
-  return { url, tokenFile, put };
+  return { url, tokenFile, send, put: (path, body) => send("PUT", path, body) };
 }

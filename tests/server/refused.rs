@@ -51,7 +51,10 @@ async fn without_a_good_token_nothing_is_answered() {
     let revoked = token(&admin, json!({ "name": "revoked", "scopes": SCOPES })).await;
     let id =
         admin.items("/api/v1/tokens").await.into_iter().find(|token| token["name"] == "revoked").unwrap()["id"].clone();
+    // The server knows it now, and must forget that at once.
+    revoked.get("/api/v1/environments").await.expect(200);
     admin.delete(&format!("/api/v1/tokens/{}", id.as_str().unwrap())).await.expect(204);
+    assert_eq!(revoked.get("/api/v1/environments").await.status, 401);
     eventually("the token expires", async || (expired.get("/api/v1/environments").await.status == 401).then_some(()))
         .await;
     let before = admin.state().await;

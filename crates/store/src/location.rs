@@ -63,8 +63,9 @@ impl Location {
             let mut connection = AnyConnection::connect_with(&options).await?;
             if let Self::Sqlite(_) = self {
                 // FULL: what was acknowledged survives a power cut. secure_delete: destroyed ciphertexts are overwritten.
+                // cache_size: 32 MiB, so that the pages of a large log of invocations do not drive out those of secrets.
                 let pragmas = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                               PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON";
+                               PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; PRAGMA cache_size = -32768";
                 sqlx::raw_sql(pragmas).execute(&mut connection).await?;
             }
             Ok(connection)

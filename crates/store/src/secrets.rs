@@ -225,18 +225,25 @@ impl Tx {
         names: &[SecretName],
         at: Timestamp,
     ) -> Result<()> {
-        for name in names {
-            sqlx::query(
-                "UPDATE secrets SET last_used_at = $4 WHERE account = $1 AND environment = $2 AND name = $3 \
-                 AND (last_used_at IS NULL OR last_used_at < $4)",
-            )
+        // One statement, however many there are: the writes behind it wait.
+        let update = match self.is_sqlite() {
+            true => {
+                "UPDATE secrets SET last_used_at = $4 WHERE account = $1 AND environment = $2 \
+                 AND name IN (SELECT value FROM json_each($3)) AND (last_used_at IS NULL OR last_used_at < $4)"
+            }
+            false => {
+                "UPDATE secrets SET last_used_at = $4 WHERE account = $1 AND environment = $2 \
+                 AND name IN (SELECT json_array_elements_text($3::json)) AND (last_used_at IS NULL OR last_used_at < $4)"
+            }
+        };
+        let names: Vec<_> = names.iter().map(SecretName::as_str).collect();
+        sqlx::query(update)
             .bind(account.as_str())
             .bind(environment.as_str())
-            .bind(name.as_str())
+            .bind(json_text(&names))
             .bind(at.as_millis())
             .execute(self.connection().await?)
             .await?;
-        }
         Ok(())
     }
 

@@ -159,7 +159,7 @@ impl Tx {
         Ok(())
     }
 
-    fn is_sqlite(&self) -> bool {
+    pub(crate) fn is_sqlite(&self) -> bool {
         matches!(self.location, Location::Sqlite(_))
     }
 
