@@ -32,6 +32,8 @@ pub(crate) struct File {
     pub(crate) listen: Option<SocketAddr>,
     pub(crate) database_url: Option<String>,
     pub(crate) public_url: Option<String>,
+    pub(crate) tls_cert: Option<PathBuf>,
+    pub(crate) tls_key: Option<PathBuf>,
     pub(crate) deno: Option<PathBuf>,
     pub(crate) log: Option<LogFormat>,
 }
@@ -49,6 +51,8 @@ impl File {
             .map_err(|what| Failure::usage("config_invalid", format!("{}: {what}", path.display())))?;
         let folder = path.parent().unwrap_or(Path::new(""));
         file.data = file.data.map(|data| folder.join(data));
+        file.tls_cert = file.tls_cert.map(|path| folder.join(path));
+        file.tls_key = file.tls_key.map(|path| folder.join(path));
         file.deno = file.deno.map(|deno| folder.join(deno));
         Ok(file)
     }

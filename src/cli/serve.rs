@@ -21,6 +21,12 @@ pub(crate) struct Serve {
     /// How people reach the server, if not at the address it listens on
     #[arg(long, env = "TRESOR_PUBLIC_URL", value_name = "URL", hide_env_values = true)]
     pub(crate) public_url: Option<String>,
+    /// PEM file of the certificate, for TLS on the listener itself; read again when it changes
+    #[arg(long, env = "TRESOR_TLS_CERT", value_name = "FILE", hide_env_values = true, requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// PEM file of its private key
+    #[arg(long, env = "TRESOR_TLS_KEY", value_name = "FILE", hide_env_values = true, requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
     /// The Deno to run functions with [default: of node_modules, or of PATH]
     #[arg(long, env = "TRESOR_DENO", value_name = "PATH", hide_env_values = true)]
     pub(crate) deno: Option<PathBuf>,

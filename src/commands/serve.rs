@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use server::{Config, Ready};
+use server::{Config, Ready, TlsFiles};
 use tracing_subscriber::EnvFilter;
 
 use super::Context;
@@ -26,11 +26,19 @@ pub(super) async fn run(context: &Context, args: Serve) -> Done {
 /// Flag or variable (clap has merged those), else the file, else the default.
 fn settings(global: &Global, args: Serve) -> Done<(Config, LogFormat)> {
     let file = File::read(global.config.as_deref())?;
+    let tls = match (args.tls_cert.or(file.tls_cert), args.tls_key.or(file.tls_key)) {
+        (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
+        (None, None) => None,
+        _ => {
+            return Err(Failure::usage("tls_incomplete", "tls_cert and tls_key go together: one of them is missing"));
+        }
+    };
     let config = Config {
         data: config::data_folder(args.data, file.data)?,
         listen: args.listen.or(file.listen).unwrap_or(LISTEN),
         database_url: args.database_url.or(file.database_url),
         public_url: args.public_url.or(file.public_url),
+        tls,
         deno: args.deno.or(file.deno),
     };
     Ok((config, args.log.or(file.log).unwrap_or_default()))

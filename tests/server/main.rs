@@ -19,9 +19,11 @@ mod operations;
 mod process;
 mod scan;
 
+mod ambiguous;
 mod audit;
 mod bad_input;
 mod canary;
+mod connections;
 mod cors;
 mod durability;
 mod functions;

@@ -165,6 +165,15 @@ impl TestServer {
         Self::launch(home, data, args, env)
     }
 
+    /// Starts one that speaks TLS, which [`TestServer::http`] does not.
+    pub fn start_tls(args: &[&str]) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let data = home.path().join("data");
+        let mut all = vec!["--data", data.to_str().unwrap(), "--listen", "127.0.0.1:0"];
+        all.extend_from_slice(args);
+        Self::spawn(home, &all, &[])
+    }
+
     fn launch(home: tempfile::TempDir, data: PathBuf, args: &[&str], env: &[(&str, &str)]) -> Self {
         let mut all = vec!["--data", data.to_str().unwrap()];
         if !args.contains(&"--listen") {
@@ -176,6 +185,13 @@ impl TestServer {
 
     /// Starts one with nothing but these arguments and variables; `home` is its current folder and HOME.
     pub fn launch_bare(home: tempfile::TempDir, args: &[&str], env: &[(&str, &str)]) -> Self {
+        let server = Self::spawn(home, args, env);
+        server.wait_until_healthy();
+        server
+    }
+
+    /// Starts one; it has announced that it is ready.
+    fn spawn(home: tempfile::TempDir, args: &[&str], env: &[(&str, &str)]) -> Self {
         let log = |name: &str| File::options().create(true).append(true).open(home.path().join(name)).unwrap();
         let mut command = tresor(home.path(), &["serve", "--json"]);
         command.args(args).envs(env.iter().copied()).stdout(Stdio::piped()).stderr(log("stderr.log"));
@@ -199,9 +215,7 @@ impl TestServer {
         copy.write_all(text.as_bytes()).unwrap();
         std::thread::spawn(move || std::io::copy(&mut stdout, &mut copy));
         let token_file = home.path().join(ready["admin_token_file"].as_str().unwrap());
-        let server = Self { child, data: token_file.parent().unwrap().to_owned(), home, ready };
-        server.wait_until_healthy();
-        server
+        Self { child, data: token_file.parent().unwrap().to_owned(), home, ready }
     }
 
     fn wait_until_healthy(&self) {
@@ -223,7 +237,7 @@ impl TestServer {
 
     /// `127.0.0.1:PORT`.
     pub fn address(&self) -> String {
-        self.url().trim_start_matches("http://").to_owned()
+        self.url().split_once("://").unwrap().1.to_owned()
     }
 
     /// The token that the first start made.

@@ -11,6 +11,7 @@ mod probe;
 mod process;
 mod room;
 mod text;
+mod upgrade;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};

@@ -15,8 +15,19 @@ pub struct Config {
     /// How people reach the server, for example `https://tresor.example.com`; `None` is `http://` and the listener's address.
     /// Its host is answered beside the listener's own; a request for any other host is refused (DNS rebinding).
     pub public_url: Option<String>,
+    /// TLS on the listener itself; `None` is for a reverse proxy that does it, and for this machine alone.
+    pub tls: Option<TlsFiles>,
     /// The Deno to use; `None` looks in `node_modules` and on `PATH`.
     pub deno: Option<PathBuf>,
+}
+
+/// Where a certificate and its key are. The files are read again when they change.
+#[derive(Debug, Clone)]
+pub struct TlsFiles {
+    /// PEM: the certificate, then those that vouch for it.
+    pub certificate: PathBuf,
+    /// PEM: the private key.
+    pub key: PathBuf,
 }
 
 /// What a started server tells the person who started it.

@@ -8,14 +8,16 @@ mod clock;
 mod config;
 mod http;
 mod jobs;
+mod listener;
 mod metrics;
 mod serve;
 mod service;
 mod sites;
+mod tls;
 mod ui;
 pub mod wire;
 
-pub use config::{Config, Ready};
+pub use config::{Config, Ready, TlsFiles};
 pub use serve::{ServeError, serve};
 
 /// The OpenAPI document of this build, as `/openapi.json` serves it.

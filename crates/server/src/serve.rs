@@ -4,6 +4,7 @@ use std::fs::File;
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use envelope::{KeyFileError, RootKey};
@@ -17,9 +18,11 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Config, Ready};
 use crate::http;
 use crate::jobs::{self, Recorder};
+use crate::listener;
 use crate::metrics::Metrics;
 use crate::service::{self, Caller, Functions, Keyring, Parts, Service};
 use crate::sites::Sites;
+use crate::tls::{self, Tls};
 
 /// Why the server did not start, or did not stop well.
 #[derive(Debug, Error)]
@@ -42,6 +45,14 @@ pub enum ServeError {
         address: SocketAddr,
         /// Why.
         source: std::io::Error,
+    },
+    /// The certificate or its key cannot be used.
+    #[error("the TLS file {path} cannot be used: {source}")]
+    Tls {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The root-key file is missing, open to others, or no key.
     #[error(transparent)]
@@ -86,7 +97,8 @@ pub(crate) struct Started {
     pub(crate) ready: Ready,
     service: Service,
     stop: CancellationToken,
-    server: tokio::task::JoinHandle<std::io::Result<()>>,
+    server: tokio::task::JoinHandle<()>,
+    certificates: Option<tokio::task::JoinHandle<()>>,
     recorder: tokio::task::JoinHandle<()>,
     housekeeping: tokio::task::JoinHandle<()>,
     logs: tokio::task::JoinHandle<()>,
@@ -104,7 +116,14 @@ async fn start(config: Config) -> Result<Started, ServeError> {
         .await
         .map_err(|source| ServeError::Listen { address: config.listen, source })?;
     let address = listener.local_addr()?;
-    let sites = Sites::new(address, config.public_url.as_deref());
+    let tls = match config.tls.clone() {
+        Some(files) => {
+            let tls = Tls::load(files).map_err(|(path, error)| ServeError::Tls { path, source: error.into() })?;
+            Some(Arc::new(tls))
+        }
+        None => None,
+    };
+    let sites = Sites::new(address, tls.is_some(), config.public_url.as_deref());
     let location = match &config.database_url {
         Some(url) => Location::Postgres(url.clone()),
         None => Location::Sqlite(config.data.join("tresor.db")),
@@ -147,12 +166,11 @@ async fn start(config: Config) -> Result<Started, ServeError> {
         Some(first) => Some(first_login_link(&service, &first.admin_token).await.map_err(setup)?),
         None => None,
     };
-    let until = stop.clone();
-    let app = std::sync::Arc::new(http::App::new(service.clone()));
-    let router = axum::Router::new().fallback(move |request: axum::extract::Request| {
-        let app = std::sync::Arc::clone(&app);
-        async move { app.respond(request).await }
-    });
+    let certificates = match &tls {
+        Some(tls) => Some(tokio::spawn(Arc::clone(tls).watch(tls::hangups()?, stop.clone()))),
+        None => None,
+    };
+    let app = Arc::new(http::App::new(service.clone()));
     let ready = Ready {
         url: service.sites().url().to_owned(),
         login_link,
@@ -164,11 +182,8 @@ async fn start(config: Config) -> Result<Started, ServeError> {
         _lock: lock,
         ready,
         stop: stop.clone(),
-        server: tokio::spawn(
-            axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
-                .with_graceful_shutdown(async move { until.cancelled().await })
-                .into_future(),
-        ),
+        server: tokio::spawn(listener::run(listener, tls, app, stop.clone())),
+        certificates,
         recorder: tokio::spawn(recorder_task.run(store)),
         housekeeping: tokio::spawn(jobs::housekeeping(service.clone(), stop)),
         logs: tokio::spawn(forward_logs(log_receiver, recorder, service.clone())),
@@ -190,11 +205,12 @@ impl Started {
         self.recorder.abort();
         let _ = self.housekeeping.await;
         self.service.store.close().await;
-        match served {
-            Ok(Ok(result)) => Ok(result?),
-            // Connections that outlast the grace are cut with the process.
-            Ok(Err(_)) | Err(_) => Ok(()),
+        if let Some(certificates) = self.certificates {
+            let _ = certificates.await;
         }
+        // Connections that outlast the grace are cut with the process.
+        drop(served);
+        Ok(())
     }
 }
 

@@ -13,7 +13,7 @@ pub(crate) struct Sites {
 
 impl Sites {
     /// Own are: the public URL's host, the listener's address, and `localhost` if that is a loopback address.
-    pub(crate) fn new(listener: SocketAddr, public_url: Option<&str>) -> Self {
+    pub(crate) fn new(listener: SocketAddr, tls: bool, public_url: Option<&str>) -> Self {
         let port = listener.port();
         let mut hosts = vec![listener.to_string()];
         if listener.ip().is_loopback() || listener.ip().is_unspecified() {
@@ -21,13 +21,13 @@ impl Sites {
         }
         let shown =
             if listener.ip().is_unspecified() { SocketAddr::new(IpAddr::from([127, 0, 0, 1]), port) } else { listener };
-        let mut url = format!("http://{shown}");
+        let mut url = format!("{}://{shown}", if tls { "https" } else { "http" });
         if let Some(public) = public_url {
             url = public.trim_end_matches('/').to_owned();
             let authority = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
             hosts.push(authority.split('/').next().unwrap_or_default().to_ascii_lowercase());
         }
-        Self { url, hosts, behind_proxy: public_url.is_some() }
+        Self { url, hosts, behind_proxy: public_url.is_some() && !tls }
     }
 
     /// How people reach the server.
@@ -35,7 +35,7 @@ impl Sites {
         &self.url
     }
 
-    /// Whether a reverse proxy stands before it: that is what a public URL is named for.
+    /// Whether a reverse proxy stands before it: that is what a public URL is named for where the server does no TLS itself.
     pub(crate) fn is_behind_proxy(&self) -> bool {
         self.behind_proxy
     }
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn own_and_foreign() {
-        let sites = Sites::new("127.0.0.1:7200".parse().unwrap(), Some("https://tresor.example.com/"));
+        let sites = Sites::new("127.0.0.1:7200".parse().unwrap(), false, Some("https://tresor.example.com/"));
         assert_eq!(sites.url(), "https://tresor.example.com");
         for own in ["127.0.0.1:7200", "localhost:7200", "LOCALHOST:7200", "[::1]:7200", "tresor.example.com"] {
             assert!(sites.is_own_host(own), "{own}");

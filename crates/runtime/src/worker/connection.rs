@@ -4,7 +4,7 @@
 //! wake-ups, mostly of another thread. Nobody drives an idle one; whether it still lives shows when it is taken.
 
 use std::future::poll_fn;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::{Pin, pin};
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Waker};
@@ -80,6 +80,11 @@ pub(crate) struct Connections {
 impl Connections {
     pub(crate) fn new(socket: PathBuf) -> Self {
         Self { socket, idle: Mutex::new(Some(Vec::new())) }
+    }
+
+    /// Where the worker listens.
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
     }
 
     /// Sends `request` on an idle connection, or else on a new one. It is sent again only if the idle connection had

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::header::{HeaderName, HeaderValue};
-use hyper::{Request, Response, Version};
+use hyper::{Request, Response, StatusCode, Version};
 
 use super::WorkerKey;
 use super::body::WorkerBody;
@@ -202,10 +202,8 @@ impl Lease {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BodyError>,
     {
-        let worker = Arc::clone(&self.worker.0);
-        let place = worker.ledger.enter();
-        let mut flight = Flight { worker: self.worker, place, status: None, on_end: Some(Box::new(on_end)) };
-        let alarm = Arc::clone(&flight.place.alarm);
+        let mut flight = Flight::begin(self, on_end);
+        let worker = Arc::clone(flight.worker());
         let answer = async {
             let request = prepare(request, invocation)?;
             match worker.connections.send(request).await {
@@ -219,10 +217,10 @@ impl Lease {
         let answer = tokio::select! {
             biased;
             answer = answer => answer,
-            overrun = poll_fn(|cx| alarm.poll(cx)) => Err(overran(&worker, overrun)),
+            error = flight.overrun() => Err(error),
         };
         let (response, connection) = answer.inspect_err(|error| flight.fail(error))?;
-        flight.status = Some(response.status().as_u16());
+        flight.answered(response.status());
         let (mut head, inner) = response.into_parts();
         strip_hop_by_hop(&mut head.headers);
         head.headers.remove(THREW_HEADER);
@@ -240,19 +238,48 @@ impl Lease {
 /// An invocation under way. Its end is told once; if nobody knows better, the caller hung up.
 pub(super) struct Flight {
     worker: InUse,
-    place: Place,
+    /// `None` once no limit holds for it any more.
+    place: Option<Place>,
     status: Option<u16>,
     on_end: Option<OnEnd>,
 }
 
 impl Flight {
+    pub(super) fn begin(lease: Lease, on_end: impl FnOnce(End<'_>) + Send + 'static) -> Self {
+        let place = Some(lease.worker.0.ledger.enter());
+        Self { worker: lease.worker, place, status: None, on_end: Some(Box::new(on_end)) }
+    }
+
+    pub(super) fn answered(&mut self, status: StatusCode) {
+        self.status = Some(status.as_u16());
+    }
+
+    /// From now on it may take as long as it likes.
+    pub(super) fn outlast(&mut self) {
+        if let Some(place) = self.place.take() {
+            self.worker.0.ledger.leave(&place);
+        }
+    }
+
     pub(super) fn worker(&self) -> &Arc<Worker> {
         &self.worker.0
     }
 
     /// Ready when it went over a limit.
+    pub(super) fn overrun(&self) -> impl Future<Output = InvokeError> + Send + use<> {
+        let (worker, alarm) = (Arc::clone(self.worker()), self.place.as_ref().map(|place| Arc::clone(&place.alarm)));
+        poll_fn(move |cx| match &alarm {
+            Some(alarm) => alarm.poll(cx).map(|overrun| overran(&worker, overrun)),
+            None => Poll::Pending,
+        })
+    }
+
+    /// As [`Flight::overrun`], without a future of its own.
     pub(super) fn poll_overrun(&self, cx: &mut Context<'_>) -> Poll<InvokeError> {
-        self.place.alarm.poll(cx).map(|overrun| overran(self.worker(), overrun))
+        match &self.place {
+            Some(place) => place.alarm.poll(cx).map(|overrun| overran(self.worker(), overrun)),
+            None => Poll::Pending,
+        }
     }
 
     pub(super) fn finish(&mut self) {
@@ -265,7 +292,7 @@ impl Flight {
 
     fn end(&mut self, outcome: Outcome, error: Option<&InvokeError>) {
         if let Some(on_end) = self.on_end.take() {
-            self.worker.0.ledger.leave(&self.place);
+            self.outlast();
             on_end(End { outcome, status: self.status, error });
         }
     }
@@ -277,7 +304,7 @@ impl Drop for Flight {
     }
 }
 
-fn prepare<B>(request: Request<B>, invocation: &str) -> Result<Request<RequestBody>, InvokeError>
+pub(super) fn prepare<B>(request: Request<B>, invocation: &str) -> Result<Request<RequestBody>, InvokeError>
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BodyError>,
@@ -313,7 +340,7 @@ async fn thrown(worker: &Worker, response: Response<Incoming>, connection: Conne
     InvokeError::Threw { message }
 }
 
-async fn failed(worker: &Worker, error: SendError) -> InvokeError {
+pub(super) async fn failed(worker: &Worker, error: SendError) -> InvokeError {
     match error {
         SendError::Broken(error) if error.is_user() => InvokeError::RequestBody,
         SendError::Broken(_) => obituary(worker).await,

@@ -80,6 +80,7 @@ pub(crate) struct Worker {
     published: AtomicBool,
     born: Instant,
     unused: Notify,
+    closed: watch::Sender<bool>,
     kill: Notify,
     /// Why the supervisor ended it, if it did.
     verdict: Mutex<Option<Exit>>,
@@ -116,6 +117,7 @@ impl Worker {
             published: AtomicBool::new(false),
             born: Instant::now(),
             unused: Notify::new(),
+            closed: watch::Sender::new(false),
             kill: Notify::new(),
             verdict: Mutex::new(None),
             control,
@@ -176,7 +178,18 @@ impl Worker {
 
     /// Takes no further lease. True for the one call that made it so, which must see to [`Worker::drain`].
     pub(crate) fn close(&self) -> bool {
-        self.state.fetch_or(CLOSED, Ordering::AcqRel) & CLOSED == 0
+        let first = self.state.fetch_or(CLOSED, Ordering::AcqRel) & CLOSED == 0;
+        if first {
+            self.closed.send_replace(true);
+        }
+        first
+    }
+
+    /// Returns when it has taken no lease for so long.
+    pub(crate) async fn retired_for(&self, grace: Duration) {
+        // The sender lives in `self`.
+        let _ = self.closed.subscribe().wait_for(|closed| *closed).await;
+        tokio::time::sleep(grace).await;
     }
 
     /// As [`Worker::close`], only if nobody uses it.

@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{ConnectInfo, Request};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header, request::Parts};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header, request::Parts};
 use axum::response::{IntoResponse, Response};
 use domain::token::Kind;
 use domain::{AccountName, EnvironmentName, FunctionName, RequestId, limits};
 
-use http_body_util::Limited;
+use http_body_util::{Empty, Limited};
+use hyper::upgrade::OnUpgrade;
 use runtime::{InvokeError, WorkerError, strip_hop_by_hop};
 
 use super::auth;
@@ -97,24 +98,47 @@ async fn invoke(
     // A public function's `Authorization` is its own business and need not be Tresor's.
     let token = auth::bearer(&head).ok().flatten().map(str::to_owned);
     let call = service.admit(target, route, token.as_deref(), id, &head.method, below).await.map_err(hide_missing)?;
+    let upgrade = websocket(&mut head);
     rewrite(service, &mut head, &call, token.as_deref(), &format!("/{}{below}", target.function))?;
+    if let Some(caller) = upgrade {
+        let request = Request::from_parts(head, Empty::new());
+        let answer = service.call_websocket(&call, request, caller).await.map_err(call_error);
+        return Ok(named(&call, answer.map(|answer| answer.map(Body::from))));
+    }
     let body = match body.is_end_stream() {
         true => Body::empty(),
         false => Body::new(Limited::new(body, limits::FUNCTION_REQUEST_BYTES)),
     };
     let answer = service.call(&call, Request::from_parts(head, body)).await.map_err(call_error);
+    Ok(named(&call, answer.map(|answer| answer.map(Body::new))))
+}
+
+/// The function's answer, or why there is none, with the invocation's id.
+fn named(call: &Call, answer: ApiResult<Response>) -> Response {
     let mut response = match answer {
-        Ok(response) => {
-            let (mut head, body) = response.into_parts();
-            isolate(&mut head.headers);
-            Response::from_parts(head, Body::new(body))
+        Ok(mut response) => {
+            isolate(response.headers_mut());
+            response
         }
         Err(error) => error.into_response(),
     };
     if let Ok(id) = HeaderValue::from_str(call.id()) {
         response.headers_mut().insert(INVOCATION, id);
     }
-    Ok(response)
+    response
+}
+
+/// The connection under a request that asks for a WebSocket (RFC 6455 §4.1), if it is one. Any other upgrade ends here.
+fn websocket(head: &mut Parts) -> Option<OnUpgrade> {
+    let lists = |name, word: &str| {
+        let values = head.headers.get_all(name).iter().filter_map(|value: &HeaderValue| value.to_str().ok());
+        values.flat_map(|value| value.split(',')).any(|item| item.trim().eq_ignore_ascii_case(word))
+    };
+    let asks = head.method == Method::GET
+        && head.version == Version::HTTP_11
+        && lists(header::UPGRADE, "websocket")
+        && lists(header::CONNECTION, "upgrade");
+    asks.then(|| head.extensions.remove::<OnUpgrade>()).flatten()
 }
 
 /// Strangers do not learn what is missing: the account, the environment or the function.
@@ -146,7 +170,11 @@ fn rewrite(service: &Service, head: &mut Parts, call: &Call, token: Option<&str>
     let own_url = service.sites().url();
     let host = match head.headers.get(header::HOST) {
         Some(host) => host.to_str().map_err(|_| bad_host())?.to_owned(),
-        None => own_url.split_once("://").map_or(own_url, |(_, host)| host).to_owned(),
+        // HTTP/2 has it in the request's target.
+        None => match head.uri.authority() {
+            Some(authority) => authority.as_str().to_owned(),
+            None => own_url.split_once("://").map_or(own_url, |(_, host)| host).to_owned(),
+        },
     };
     let scheme = if service.sites().is_https() { "https" } else { "http" };
     let query = head.uri.query().map(|query| format!("?{query}")).unwrap_or_default();

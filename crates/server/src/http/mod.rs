@@ -49,7 +49,7 @@ fn router(service: Service) -> Router {
         .route("/metrics", get(health::metrics))
         .fallback(not_found)
         .layer(from_fn_with_state(service.clone(), guard::same_site))
-        .layer(from_fn(guard::security_headers))
+        .layer(from_fn_with_state(service.clone(), guard::security_headers))
         .layer(from_fn_with_state(service.clone(), count));
     Router::new()
         // Load balancers ask by address, so these stand before the Host check; they tell nothing.
@@ -85,6 +85,12 @@ impl App {
         let answer = gateway::respond(self.service.clone(), id.clone(), target, request);
         let answer = AssertUnwindSafe(answer).catch_unwind().map(|answer| answer.unwrap_or_else(|_| panicked()));
         request_id::within(id, answer).await
+    }
+
+    /// A problem document for a request that nobody may act on.
+    pub(crate) async fn refuse(&self, code: &'static str, detail: &'static str) -> Response {
+        let problem = async { ApiError::new(StatusCode::BAD_REQUEST, code, detail).into_response() };
+        request_id::within(request_id::fresh(), problem).await
     }
 }
 

@@ -4,14 +4,18 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{Method, Request, Response};
 use domain::{
     Access, AccountId, AccountName, Action, Actor, ActorKind, CorsOrigins, EnvironmentName, FunctionName, RequestId,
     Timestamp, authorize,
 };
 use envelope::Binding;
-use runtime::{Assignment, Cleaner, End, InvokeError, Limits, LogLine, Stream, WorkerBody, WorkerError, WorkerKey};
+use http_body_util::Empty;
+use hyper::upgrade::OnUpgrade;
+use runtime::{
+    Assignment, Cleaner, End, InvokeError, Lease, Limits, LogLine, Stream, WorkerBody, WorkerError, WorkerKey,
+};
 use store::InvocationRow;
 use thiserror::Error;
 
@@ -160,29 +164,38 @@ impl Service {
         call: &Arc<Call>,
         request: Request<Body>,
     ) -> Result<Response<WorkerBody>, CallError> {
+        let (lease, on_end) = self.lease(call).await?;
+        Ok(lease.send(request, &call.id, on_end).await?)
+    }
+
+    /// As [`Service::call`], for a request to become a WebSocket over `caller`.
+    pub(crate) async fn call_websocket(
+        &self,
+        call: &Arc<Call>,
+        request: Request<Empty<Bytes>>,
+        caller: OnUpgrade,
+    ) -> Result<Response<Bytes>, CallError> {
+        let (lease, on_end) = self.lease(call).await?;
+        Ok(lease.upgrade(request, caller, &call.id, on_end).await?)
+    }
+
+    /// A lease on a worker, and what is to be called when the invocation has ended.
+    async fn lease(&self, call: &Arc<Call>) -> Result<(Lease, impl FnOnce(End<'_>) + Send + use<>), CallError> {
         let runtime = &self.functions()?.runtime;
         let route = &call.route;
         let Some(pass) = route.gate.enter(route.limits.concurrency as usize).await else {
             let error = CallError::Overloaded { limit: route.limits.concurrency };
-            let ran = Ran { worker: "".into(), cold: false, versions: "{}".into(), cleaner: None };
-            self.record(Arc::clone(call), ran, 503, "overloaded", Some(error.to_string()));
+            self.record_unran(call, false, 503, "overloaded", error.to_string());
             return Err(error);
         };
-        let leased = runtime.worker(&route.key, || self.assignment(route)).await;
-        let lease = match leased {
+        let lease = match runtime.worker(&route.key, || self.assignment(route)).await {
             Ok(lease) => lease,
             Err(error) => {
                 let (status, outcome) = worker_failure(&error);
                 if outcome == "boot_error" {
                     self.log_boot_failure(call, error.to_string());
                 }
-                self.record(
-                    Arc::clone(call),
-                    Ran { worker: "".into(), cold: true, versions: "{}".into(), cleaner: None },
-                    status,
-                    outcome,
-                    Some(error.to_string()),
-                );
+                self.record_unran(call, true, status, outcome, error.to_string());
                 return Err(CallError::Worker(error));
             }
         };
@@ -202,7 +215,13 @@ impl Service {
             service.record(record, ran, status, end.outcome.as_str(), error);
             drop(pass);
         };
-        Ok(lease.send(request, &call.id, on_end).await?)
+        Ok((lease, on_end))
+    }
+
+    /// Records a call that no worker got.
+    fn record_unran(&self, call: &Arc<Call>, cold: bool, status: u16, outcome: &'static str, error: String) {
+        let ran = Ran { worker: "".into(), cold, versions: "{}".into(), cleaner: None };
+        self.record(Arc::clone(call), ran, status, outcome, Some(error));
     }
 
     /// The caller is told to look here, under its invocation's id.

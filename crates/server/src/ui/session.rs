@@ -106,7 +106,7 @@ mod tests {
     use axum::http::{HeaderMap, HeaderValue, header};
 
     fn sites(public: Option<&str>) -> Sites {
-        Sites::new("127.0.0.1:7200".parse().unwrap(), public)
+        Sites::new("127.0.0.1:7200".parse().unwrap(), false, public)
     }
 
     #[test]
