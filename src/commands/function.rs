@@ -8,7 +8,7 @@ use crate::cli::{Deploy, FunctionCommand};
 use crate::client::segment;
 use crate::failure::Done;
 use crate::input;
-use crate::output::clean;
+use crate::output::{clean, lines};
 use crate::table::{Table, fields};
 use crate::time::ago;
 use crate::upload::{self, Upload};
@@ -200,7 +200,10 @@ async fn logs(context: &Context, name: &str, invocation: Option<&str>, limit: u3
 
 /// One line as people read it.
 pub(super) fn log_line(line: &LogLine) -> String {
-    format!("{}  {:6}  {}", clean(&line.time), clean(&line.stream), clean(&line.text))
+    let head = format!("{}  {:6}  ", clean(&line.time), clean(&line.stream));
+    // Further lines of one text stand below it, so that none looks like an entry of its own.
+    let text = lines(&line.text).replace('\n', &format!("\n{:1$}", "", head.chars().count()));
+    head + &text
 }
 
 async fn invocations(context: &Context, name: &str, environment: Option<&str>, limit: u32) -> Done {

@@ -1,5 +1,6 @@
 //! Making a bundle: the function and what it imports, in one file, by a separate Deno that holds no secret.
 
+mod import_map;
 mod report;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,8 @@ use crate::source_map::{self, MapError};
 
 /// Most memory of a bundler process; large packages take some hundred MiB.
 const MEMORY_BYTES: u64 = 4 << 30;
+/// The import map as we wrote it, at the function's root, from where its relative targets count.
+const IMPORT_MAP: &str = "tresor.import_map.json";
 /// How long the bundler may take; packages are downloaded in it.
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// The bundler that Deno 2.9 runs, and the name under which it looks for it before it downloads it.
@@ -161,6 +164,7 @@ impl Bundler {
     /// [`BundleError`].
     pub async fn bundle(&self, source: &Source) -> Result<Bundle, BundleError> {
         check(source)?;
+        let map = import_map::of(source)?;
         let work = self.0.cache.join("work");
         folder::ensure(&work)?;
         let cache = std::fs::canonicalize(&self.0.cache)?;
@@ -174,8 +178,12 @@ impl Bundler {
             folder::ensure(path.parent().unwrap_or(&root))?;
             folder::write_private(&path, text.as_bytes())?;
         }
+        if let Some(map) = &map {
+            let text = serde_json::to_vec(map).map_err(std::io::Error::from)?;
+            folder::write_private(&root.join(IMPORT_MAP), &text)?;
+        }
         let out = folder.path().join("out.js");
-        self.0.run(source, &root, &packages, &out).await?;
+        self.0.run(source, map.is_some(), &root, &packages, &out).await?;
         let code = std::fs::read_to_string(&out)?;
         let code = source_map::rewrite(&code, folder.path(), &root, &packages).map_err(|error| match error {
             MapError::Unreadable => BundleError::Deno("it left no source map".to_owned()),
@@ -188,7 +196,14 @@ impl Bundler {
 }
 
 impl Inner {
-    async fn run(&self, source: &Source, root: &Path, packages: &Path, out: &Path) -> Result<(), BundleError> {
+    async fn run(
+        &self,
+        source: &Source,
+        has_map: bool,
+        root: &Path,
+        packages: &Path,
+        out: &Path,
+    ) -> Result<(), BundleError> {
         let mut args: Vec<OsString> = [
             "bundle",
             "--platform=deno",
@@ -202,6 +217,9 @@ impl Inner {
         .map(OsString::from)
         .into();
         args.push(out.into());
+        if has_map {
+            args.push(format!("--import-map={IMPORT_MAP}").into());
+        }
         args.push(format!("./{}", source.entry).into());
         let passed = PASSED_ON.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
         let mut env: Vec<(&str, OsString)> = passed.collect();
@@ -248,6 +266,9 @@ fn check(source: &Source) -> Result<(), BundleError> {
         if !plain || !Path::new(path).components().all(|part| matches!(part, Component::Normal(_))) {
             return refuse(path, "must be a relative path without `..`, like lib/mail.ts");
         }
+    }
+    if source.files.contains_key(IMPORT_MAP) {
+        return refuse(IMPORT_MAP, "is a name that the bundler uses: choose another");
     }
     if !source.files.contains_key(&source.entry) {
         return refuse(&source.entry, "is the entry, but not among the files");

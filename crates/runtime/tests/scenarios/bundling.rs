@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use runtime::{BundleError, Bundler, Source};
 
-use crate::harness::{bundle, deno, source};
+use crate::harness::{Function, Host, bundle, deno, source};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_source_gives_the_same_digest() {
@@ -86,4 +86,34 @@ async fn the_bundler_is_ended_when_its_time_is_up() {
 
 async fn bundler(cache: &std::path::Path, millis: u64) -> Bundler {
     Bundler::with_timeout(deno().await, cache.to_path_buf(), Duration::from_millis(millis)).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_files_and_an_import_map() {
+    let host = Host::new().await;
+    let function = Function::new("import_map").await;
+    assert_eq!(host.get(&function, "/").await.unwrap().text, "HELLO WORLD");
+
+    // Another bundler, in another folder, at another depth, makes the same of the same.
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("deeper/still");
+    let bundle = bundler(&cache, 60_000).await.bundle(&source("import_map")).await.unwrap();
+    assert_eq!(bundle.code, &*function.code);
+
+    // A map cannot lead out, neither by itself nor by what is added to it.
+    let secret = folder.path().join("secret.ts");
+    std::fs::write(&secret, "export const greet = 'sk-canary-outside';").unwrap();
+    for (map, import) in [
+        (r#"{"imports":{"greet":"../../../../../../secret.ts"}}"#.to_owned(), "greet"),
+        (format!(r#"{{"imports":{{"greet":"{}"}}}}"#, secret.display()), "greet"),
+        (r#"{"imports":{"lib/":"./lib/"}}"#.to_owned(), "lib/../../../../../../../secret.ts"),
+        (r#"{"imports":{"lib/":"./lib/"}}"#.to_owned(), "lib/%2e%2e/%2e%2e/%2e%2e/secret.ts"),
+    ] {
+        let mut hostile = source("import_map");
+        hostile.files.insert("deno.json".to_owned(), map.clone());
+        let text = format!("import {{ greet }} from \"{import}\";\nDeno.serve(() => new Response(greet));");
+        hostile.files.insert("index.ts".to_owned(), text);
+        let error = bundler(&cache, 60_000).await.bundle(&hostile).await.unwrap_err().to_string();
+        assert!(!error.contains("sk-canary"), "{map} {import}: {error}");
+    }
 }

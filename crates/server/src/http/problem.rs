@@ -121,10 +121,10 @@ fn bundle(error: &BundleError) -> ApiError {
     };
     let errors = place
         .filter(|(_, line, ..)| *line > 0)
-        .map(|(file, line, column, _)| FieldProblem {
+        .map(|(file, line, column, message)| FieldProblem {
             field: file.clone(),
             code: code.to_owned(),
-            detail: detail.clone(),
+            detail: message.clone(),
             line: Some(line),
             column: Some(column),
         })
