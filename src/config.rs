@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::failure::{Done, Failure};
@@ -34,6 +35,7 @@ pub(crate) struct File {
     pub(crate) public_url: Option<String>,
     pub(crate) tls_cert: Option<PathBuf>,
     pub(crate) tls_key: Option<PathBuf>,
+    pub(crate) allow_networks: Option<Vec<IpNet>>,
     pub(crate) deno: Option<PathBuf>,
     pub(crate) log: Option<LogFormat>,
 }

@@ -196,3 +196,64 @@ Deno.serve((request) => {
     stdout.read_to_string(&mut rest).unwrap();
     assert_eq!((rest.as_str(), child.wait().unwrap().code()), ("second\n", Some(0)));
 }
+
+#[test]
+fn people_and_who_vouches_for_them() {
+    let server = server();
+    let said = |args: &[&str]| server.run(args).transcript(&server);
+    assert_eq!(
+        said(&["member", "put", "anna"]),
+        "exit 0\nMember anna is a user\n--\nhint: make a token for the member with `tresor token create NAME --member MEMBER --scope functions:invoke`"
+    );
+    assert_eq!(
+        said(&["group", "put", "billing", "anna"]),
+        "exit 0\nGroup billing has these members: anna\n--\nhint: let it invoke a function: tresor function deploy … --access group:billing"
+    );
+    server.run(&["function", "deploy", "echo", "echo.ts", "--access", "group:billing"]).ok();
+    assert_eq!(
+        said(&["group", "list"]),
+        "exit 0\nNAME  MEMBERS  FUNCTIONS  CREATED\nbilling  anna  echo  just now\n--"
+    );
+    assert_eq!(
+        said(&["group", "delete", "billing"]),
+        "exit 5\n--\nerror: the function echo in production is for this group: deploy it with another access first."
+    );
+    let refused = said(&["function", "invoke", "echo"]);
+    assert!(refused.contains("exit 3") && refused.contains("a group that you are not in"), "{refused}");
+    let made = server.run(&["token", "create", "anna-laptop", "--member", "anna", "--scope", "functions:invoke"]).ok();
+    let mut as_anna = server.cli(&["function", "invoke", "echo"]);
+    as_anna.env("TRESOR_TOKEN", made.stdout.trim());
+    assert!(run(as_anna, None).ok().stdout.contains("\"method\":\"POST\""));
+    let missing =
+        said(&["issuer", "put", "auth", "--issuer", "https://a.example/", "--audience", "f", "--algorithm", "HS256"]);
+    assert!(missing.starts_with("exit 2") && missing.contains("--jwks-url"), "{missing}");
+    let put = [
+        "issuer",
+        "put",
+        "auth",
+        "--issuer",
+        "https://a.example/",
+        "--audience",
+        "f",
+        "--algorithm",
+        "HS256",
+        "--secret",
+        "KEY",
+    ];
+    assert_eq!(said(&put), "exit 0\nIssuer auth: JWTs of https://a.example/ for f may invoke functions\n--");
+    assert_eq!(
+        said(&["issuer", "list"]),
+        "exit 0\nNAME  ISSUER  AUDIENCE  ALGORITHMS  KEYS  ENVIRONMENTS  CREATED\nauth  https://a.example/  f  HS256  secret KEY  all  just now\n--"
+    );
+    server.run(&["member", "put", "anna", "--issuer", "auth", "--subject", "user-1"]).ok();
+    assert_eq!(
+        said(&["member", "list"]),
+        "exit 0\nNAME  ROLE  GROUPS  JWT  CREATED\nanna  user  billing  auth/user-1  just now\n--"
+    );
+    assert_eq!(said(&["issuer", "delete", "auth"]), "exit 0\n--\nDeleted auth");
+    assert_eq!(said(&["member", "delete", "anna"]), "exit 0\n--\nDeleted anna");
+    assert_eq!(
+        said(&["member", "delete", "anna"]),
+        "exit 4\n--\nerror: there is no member of this name in this account."
+    );
+}

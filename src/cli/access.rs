@@ -27,6 +27,9 @@ pub(crate) struct TokenCreate {
     /// Limit it to this environment; repeat for more
     #[arg(short, long = "environment", visible_alias = "env", value_name = "ENV")]
     pub(crate) environments: Vec<String>,
+    /// Make it for this member, whose role bounds it and whose groups it is in
+    #[arg(long, value_name = "MEMBER")]
+    pub(crate) member: Option<String>,
     /// After how long it stops working, for example 12h or 30d [default: never]
     #[arg(long, value_name = "SPAN", value_parser = parse_span)]
     pub(crate) expires_in: Option<i64>,

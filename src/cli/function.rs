@@ -79,7 +79,7 @@ pub(crate) struct Deploy {
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) place: InEnvironment,
-    /// Who may invoke it: `public` or `authenticated` [default: authenticated]
+    /// Who may invoke it: `public`, `authenticated` (a token, or a JWT of an issuer) or `group:NAME` [default: authenticated]
     #[arg(long)]
     pub(crate) access: Option<String>,
     /// A web page's origin that may call it, like https://app.example.com, or `*`; repeat for more

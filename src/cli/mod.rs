@@ -3,6 +3,7 @@
 mod access;
 mod audit;
 mod function;
+mod member;
 mod secret;
 mod serve;
 
@@ -15,6 +16,7 @@ use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand};
 pub(crate) use access::{AccountCommand, EnvironmentCommand, TokenCommand, TokenCreate};
 pub(crate) use audit::{AuditCommand, Verify};
 pub(crate) use function::{Deploy, FunctionCommand, Invoke};
+pub(crate) use member::{GroupCommand, IssuerCommand, IssuerPut, MemberCommand};
 pub(crate) use secret::{Put, SecretCommand};
 pub(crate) use serve::Serve;
 
@@ -92,6 +94,15 @@ pub(crate) enum Command {
     /// Make and revoke tokens
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Manage the people of the account, for whom tokens are made
+    #[command(subcommand)]
+    Member(MemberCommand),
+    /// Manage groups of members, which functions can be for
+    #[command(subcommand)]
+    Group(GroupCommand),
+    /// Manage issuers of JWTs, whose users may invoke functions
+    #[command(subcommand)]
+    Issuer(IssuerCommand),
     /// List and make environments
     #[command(subcommand)]
     Environment(EnvironmentCommand),

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+use ipnet::IpNet;
 
 use crate::config::LogFormat;
 
@@ -27,6 +28,15 @@ pub(crate) struct Serve {
     /// PEM file of its private key
     #[arg(long, env = "TRESOR_TLS_KEY", value_name = "FILE", hide_env_values = true, requires = "tls_cert")]
     pub(crate) tls_key: Option<PathBuf>,
+    /// A private network that may be reached for accounts, for example 10.1.0.0/16; repeat for more [default: none]
+    #[arg(
+        long = "allow-network",
+        env = "TRESOR_ALLOW_NETWORKS",
+        value_name = "CIDR",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub(crate) allow_networks: Vec<IpNet>,
     /// The Deno to run functions with [default: of node_modules, or of PATH]
     #[arg(long, env = "TRESOR_DENO", value_name = "PATH", hide_env_values = true)]
     pub(crate) deno: Option<PathBuf>,

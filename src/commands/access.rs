@@ -31,6 +31,7 @@ async fn create_token(context: &Context, args: TokenCreate) -> Done {
         name: args.name,
         scopes: args.scopes,
         environments: (!args.environments.is_empty()).then_some(args.environments),
+        member: args.member,
         expires_at: args.expires_in.map(|span| now().plus_millis(span).to_string()),
     };
     let created: CreatedToken = context.client()?.call(Method::POST, "/api/v1/tokens", &body).await?;
@@ -42,12 +43,13 @@ async fn create_token(context: &Context, args: TokenCreate) -> Done {
 async fn list_tokens(context: &Context) -> Done {
     let page = context.client()?.list::<Token>("/api/v1/tokens", &[], None).await?;
     context.output.show(&page, |page| {
-        let mut table = Table::new(["NAME", "ID", "SCOPES", "ENVIRONMENTS", "CREATED", "LAST USED", "STATE"]);
+        let mut table = Table::new(["NAME", "ID", "MEMBER", "SCOPES", "ENVIRONMENTS", "CREATED", "LAST USED", "STATE"]);
         for token in &page.items {
             let environments = token.environments.as_ref().map_or_else(|| "all".to_owned(), |names| names.join(","));
             table.row([
                 token.name.clone(),
                 token.id.clone(),
+                token.member.clone().unwrap_or_else(|| "-".to_owned()),
                 scopes(&token.scopes),
                 environments,
                 ago(&token.created_at),

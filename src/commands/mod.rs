@@ -7,6 +7,7 @@ mod completions;
 mod doctor;
 mod function;
 mod invoke;
+mod member;
 mod secret;
 mod serve;
 mod tail;
@@ -58,6 +59,9 @@ async fn client_command(context: &Context, command: Command) -> Done {
         Command::Function(command) => function::run(context, command).await,
         Command::Audit(command) => audit::run(context, command).await,
         Command::Token(command) => access::token(context, command).await,
+        Command::Member(command) => member::member(context, command).await,
+        Command::Group(command) => member::group(context, command).await,
+        Command::Issuer(command) => member::issuer(context, command).await,
         Command::Environment(command) => access::environment(context, command).await,
         Command::Account(command) => access::account(context, command).await,
         Command::Login => access::login(context).await,

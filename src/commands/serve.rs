@@ -39,6 +39,10 @@ fn settings(global: &Global, args: Serve) -> Done<(Config, LogFormat)> {
         database_url: args.database_url.or(file.database_url),
         public_url: args.public_url.or(file.public_url),
         tls,
+        allow_networks: match args.allow_networks {
+            none if none.is_empty() => file.allow_networks.unwrap_or_default(),
+            some => some,
+        },
         deno: args.deno.or(file.deno),
     };
     Ok((config, args.log.or(file.log).unwrap_or_default()))

@@ -212,7 +212,8 @@ impl Client {
             token.as_object_mut().unwrap().remove("last_used_at");
         }
         let done: Vec<_> = self.events().await.into_iter().filter(|event| event["outcome"] == "done").collect();
-        json!({ "secrets": secrets, "functions": functions, "tokens": tokens, "environments": self.items("/api/v1/environments").await, "done": done })
+        json!({ "secrets": secrets, "functions": functions, "tokens": tokens, "environments": self.items("/api/v1/environments").await, "members": self.items("/api/v1/members").await,
+            "groups": self.items("/api/v1/groups").await, "issuers": self.items("/api/v1/issuers").await, "done": done })
     }
 }
 

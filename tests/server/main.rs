@@ -19,6 +19,7 @@ mod operations;
 mod process;
 mod scan;
 
+mod access;
 mod ambiguous;
 mod audit;
 mod bad_input;

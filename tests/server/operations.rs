@@ -14,6 +14,8 @@ pub struct Names {
     pub environment: String,
     pub function: String,
     pub token: String,
+    /// Of a member, a group and an issuer.
+    pub people: String,
     pub invocation: String,
     /// A name for what is made.
     pub new: String,
@@ -58,6 +60,15 @@ operations! {
     "create_token", Some("tokens:write"), "token.create", |n| "/api/v1/tokens".to_owned(), Some(json!({ "name": n.new, "scopes": ["secrets:read"], "environments": [n.environment] }));
     "list_tokens", Some("tokens:read"), "token.list", |n| format!("/api/v1/tokens?cursor={}", n.token), None;
     "revoke_token", Some("tokens:write"), "token.revoke", |n| format!("/api/v1/tokens/{}", n.token), None;
+    "list_members", Some("members:read"), "member.list", |n| format!("/api/v1/members?cursor={}", n.people), None;
+    "put_member", Some("members:write"), "member.put", |n| format!("/api/v1/members/{}", n.people), Some(json!({ "role": "user" }));
+    "delete_member", Some("members:write"), "member.delete", |n| format!("/api/v1/members/{}", n.people), None;
+    "list_groups", Some("members:read"), "group.list", |_n| "/api/v1/groups".to_owned(), None;
+    "put_group", Some("members:write"), "group.put", |n| format!("/api/v1/groups/{}", n.people), Some(json!({ "members": [] }));
+    "delete_group", Some("members:write"), "group.delete", |n| format!("/api/v1/groups/{}", n.people), None;
+    "list_issuers", Some("members:read"), "issuer.list", |_n| "/api/v1/issuers".to_owned(), None;
+    "put_issuer", Some("members:write"), "issuer.put", |n| format!("/api/v1/issuers/{}", n.people), Some(json!({ "issuer": "https://i.example", "audience": "a", "algorithms": ["HS256"], "secret": n.secret }));
+    "delete_issuer", Some("members:write"), "issuer.delete", |n| format!("/api/v1/issuers/{}", n.people), None;
     "list_environments", None, "", |_n| "/api/v1/environments".to_owned(), None;
     "put_environment", Some("environments:write"), "environment.put", |n| format!("/api/v1/environments/{}", n.environment), None;
     "create_login_link", Some("sessions:write"), "session.create", |_n| "/api/v1/login-links".to_owned(), None;

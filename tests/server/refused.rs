@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::api::{App, Client, eventually, random};
 use crate::operations::{Documented, Names, documented};
 
-const SCOPES: [&str; 11] = [
+const SCOPES: [&str; 13] = [
     "secrets:read",
     "secrets:write",
     "functions:read",
@@ -15,6 +15,8 @@ const SCOPES: [&str; 11] = [
     "audit:read",
     "tokens:read",
     "tokens:write",
+    "members:read",
+    "members:write",
     "sessions:write",
     "accounts:write",
 ];
@@ -25,6 +27,7 @@ fn names() -> Names {
         environment: "production".into(),
         function: "fn".into(),
         token: "0123456789abcdef0123456789abcdef".into(),
+        people: "people".into(),
         invocation: "0123456789abcdef0123456789abcdef".into(),
         new: "new-name".into(),
     }

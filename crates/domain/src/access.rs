@@ -4,37 +4,58 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Invalid, SecretName};
+use crate::{GroupName, Invalid, SecretName};
 
 /// Who may invoke a function.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Access {
     /// Anyone who can reach the gateway.
     Public,
-    /// Callers with a token of the account that has `functions:invoke`. The default (invariant 7).
+    /// Callers with a token of the account that has `functions:invoke`, or with a JWT of one of its issuers. The default
+    /// (invariant 7).
     #[default]
     Authenticated,
+    /// Of those, only who is in this group.
+    Group(GroupName),
 }
 
 impl Access {
     /// Reads the API's word.
     ///
     /// # Errors
-    /// `access_unknown`.
+    /// `access_unknown`, or the rule that the group's name broke.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         match text {
             "public" => Ok(Self::Public),
             "authenticated" => Ok(Self::Authenticated),
-            _ => Err(Invalid::new("access", "access_unknown", "must be `public` or `authenticated`")),
+            _ => match text.strip_prefix("group:") {
+                Some(group) => GroupName::parse(group).map(Self::Group).map_err(|invalid| {
+                    Invalid::new("access", invalid.code, format!("the group's name {}", invalid.detail))
+                }),
+                None => {
+                    let rule = "must be `public`, `authenticated` or `group:` and the name of a group";
+                    Err(Invalid::new("access", "access_unknown", rule))
+                }
+            },
         }
     }
 
-    /// The API's word.
-    pub fn as_str(self) -> &'static str {
+    /// The group it asks for, if it does.
+    pub fn group(&self) -> Option<&GroupName> {
         match self {
-            Self::Public => "public",
-            Self::Authenticated => "authenticated",
+            Self::Group(group) => Some(group),
+            Self::Public | Self::Authenticated => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Access {
+    /// The API's word.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Public => f.write_str("public"),
+            Self::Authenticated => f.write_str("authenticated"),
+            Self::Group(group) => write!(f, "group:{group}"),
         }
     }
 }
@@ -114,7 +135,18 @@ impl SecretSelection {
 
 #[cfg(test)]
 mod tests {
-    use super::SecretSelection;
+    use super::{Access, SecretSelection};
+
+    #[test]
+    fn access_reads_back_and_has_no_other_words() {
+        for text in ["public", "authenticated", "group:billing"] {
+            assert_eq!(Access::parse(text).map(|access| access.to_string()), Ok(text.to_owned()));
+        }
+        assert_eq!(Access::default(), Access::Authenticated);
+        for text in ["", "Public", "group", "group:", "group:Billing", "group:a,b", " public"] {
+            assert!(Access::parse(text).is_err_and(|invalid| invalid.field == "access"), "{text}");
+        }
+    }
 
     #[test]
     fn an_empty_selection_is_none_and_not_all() {

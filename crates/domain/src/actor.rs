@@ -1,8 +1,10 @@
 //! Who makes this request.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, EnvironmentName, ScopeSet};
+use crate::{AccountId, EnvironmentName, GroupName, Invalid, MemberName, Scope, ScopeSet};
 
 /// What kind of actor it is, as the audit log writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +18,48 @@ pub enum ActorKind {
     Setup,
     /// A caller without credentials, of a public function.
     Anonymous,
+    /// A caller of functions with a JWT of one of the account's issuers.
+    Jwt,
+}
+
+/// What a member may at most do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// All of the account.
+    Admin,
+    /// Look at secrets' metadata and at functions, and invoke them.
+    User,
+}
+
+impl Role {
+    /// Reads the API's word.
+    ///
+    /// # Errors
+    /// `role_unknown`.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "admin" => Ok(Self::Admin),
+            "user" => Ok(Self::User),
+            _ => Err(Invalid::new("role", "role_unknown", "must be `admin` or `user`")),
+        }
+    }
+
+    /// The API's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::User => "user",
+        }
+    }
+
+    /// The scopes that a token of such a member can have; more are refused, and lost with the role.
+    pub fn scopes(self) -> ScopeSet {
+        match self {
+            Self::Admin => ScopeSet::operator(),
+            Self::User => [Scope::SecretsRead, Scope::FunctionsRead, Scope::FunctionsInvoke].into_iter().collect(),
+        }
+    }
 }
 
 /// An authenticated actor with what it may do. Of exactly one account: there is no actor above accounts.
@@ -35,6 +79,10 @@ pub struct Actor {
     pub scopes: ScopeSet,
     /// The environments it may touch; `None` is all of them, an empty list is none (invariant 7).
     pub environments: Option<Vec<EnvironmentName>>,
+    /// The member it acts for, if it was made for one.
+    pub member: Option<MemberName>,
+    /// The groups it is in.
+    pub groups: BTreeSet<GroupName>,
 }
 
 impl Actor {
@@ -48,6 +96,8 @@ impl Actor {
             operator_account: false,
             scopes: ScopeSet::default(),
             environments: Some(Vec::new()),
+            member: None,
+            groups: BTreeSet::new(),
         }
     }
 }

@@ -6,10 +6,12 @@
 
 pub mod access;
 pub mod actor;
+pub mod address;
 pub mod audit;
 mod cors;
 pub mod id;
 pub mod invalid;
+pub mod issuer;
 pub mod limits;
 pub mod mask;
 pub mod name;
@@ -21,12 +23,13 @@ pub mod token;
 pub mod value;
 
 pub use access::{Access, Delivery, SecretSelection};
-pub use actor::{Actor, ActorKind};
+pub use actor::{Actor, ActorKind, Role};
 pub use cors::CorsOrigins;
 pub use id::{AccountId, RequestId, SecretId};
 pub use invalid::Invalid;
-pub use name::{AccountName, EnvironmentName, FunctionName, SecretName, TokenName};
-pub use policy::{Action, Denied, authorize};
+pub use issuer::{Algorithm, Issuer, IssuerKeys};
+pub use name::{AccountName, EnvironmentName, FunctionName, GroupName, IssuerName, MemberName, SecretName, TokenName};
+pub use policy::{Action, Denied, authorize, authorize_invoke};
 pub use scope::{Scope, ScopeSet};
 pub use timestamp::Timestamp;
 pub use value::Value;

@@ -2,7 +2,7 @@
 
 /// Longest name of a secret, in characters (names are ASCII).
 pub const SECRET_NAME_CHARS: usize = 128;
-/// Longest name of a function, environment, account or token, in characters.
+/// Longest name of a function, environment, account, token, member, group or issuer, in characters.
 pub const SLUG_CHARS: usize = 64;
 /// Largest secret value.
 pub const VALUE_BYTES: usize = 64 * 1024;
@@ -12,6 +12,20 @@ pub const NOTE_CHARS: usize = 1_000;
 pub const SECRETS_PER_ACCOUNT: u64 = 10_000;
 /// Most environments in one account.
 pub const ENVIRONMENTS_PER_ACCOUNT: u64 = 50;
+/// Most members in one account.
+pub const MEMBERS_PER_ACCOUNT: u64 = 10_000;
+/// Most groups in one account.
+pub const GROUPS_PER_ACCOUNT: u64 = 200;
+/// Most members in one group.
+pub const MEMBERS_PER_GROUP: usize = 1_000;
+/// Most issuers of JWTs in one account.
+pub const ISSUERS_PER_ACCOUNT: u64 = 20;
+/// Longest text of an issuer's settings, such as its `iss`, and longest `sub` of its tokens.
+pub const ISSUER_TEXT_BYTES: usize = 1_024;
+/// Largest JWK Set.
+pub const JWKS_BYTES: usize = 64 * 1024;
+/// Longest JWT.
+pub const JWT_BYTES: usize = 16 * 1024;
 /// Most functions in one account.
 pub const FUNCTIONS_PER_ACCOUNT: u64 = 1_000;
 /// Largest bundle, and largest source, of a deployment.

@@ -166,6 +166,21 @@ slug!(
     TokenName,
     "name"
 );
+slug!(
+    /// The name of a member: a person in an account.
+    MemberName,
+    "name"
+);
+slug!(
+    /// The name of a group of members, which an access policy can name.
+    GroupName,
+    "group"
+);
+slug!(
+    /// The name of an issuer of JWTs.
+    IssuerName,
+    "name"
+);
 
 impl EnvironmentName {
     /// The environment that every account has and that is meant when none is named.

@@ -3,7 +3,7 @@
 
 use thiserror::Error;
 
-use crate::{Actor, EnvironmentName, Scope};
+use crate::{Access, Actor, EnvironmentName, Scope};
 
 macro_rules! actions {
     ($($variant:ident = $text:literal needs $scope:ident,)*) => {
@@ -49,6 +49,15 @@ actions! {
     TokenList = "token.list" needs TokensRead,
     TokenCreate = "token.create" needs TokensWrite,
     TokenRevoke = "token.revoke" needs TokensWrite,
+    MemberList = "member.list" needs MembersRead,
+    MemberPut = "member.put" needs MembersWrite,
+    MemberDelete = "member.delete" needs MembersWrite,
+    GroupList = "group.list" needs MembersRead,
+    GroupPut = "group.put" needs MembersWrite,
+    GroupDelete = "group.delete" needs MembersWrite,
+    IssuerList = "issuer.list" needs MembersRead,
+    IssuerPut = "issuer.put" needs MembersWrite,
+    IssuerDelete = "issuer.delete" needs MembersWrite,
     SessionCreate = "session.create" needs SessionsWrite,
     AccountList = "account.list" needs AccountsWrite,
     AccountCreate = "account.create" needs AccountsWrite,
@@ -66,6 +75,9 @@ pub enum Denied {
     /// A limited actor asked about all environments at once.
     #[error("this token is limited to some environments: name one of them")]
     AllEnvironments,
+    /// The function is for a group that the actor is not in. Which one is not for callers to know.
+    #[error("this function is for a group that you are not in: ask who manages the account to add you")]
+    Group,
     /// Only the account `default` can manage accounts.
     #[error("only a token of the account `default` can manage accounts")]
     NotOperator,
@@ -93,4 +105,21 @@ pub fn authorize(actor: &Actor, action: Action, environment: Option<&Environment
         }
     }
     Ok(())
+}
+
+/// Whether `actor` may invoke a function with this access in `environment`.
+///
+/// # Errors
+/// Which rule refuses.
+pub fn authorize_invoke(actor: &Actor, access: &Access, environment: &EnvironmentName) -> Result<(), Denied> {
+    let group = match access {
+        Access::Public => return Ok(()),
+        Access::Authenticated => None,
+        Access::Group(group) => Some(group),
+    };
+    authorize(actor, Action::FunctionInvoke, Some(environment))?;
+    match group {
+        Some(group) if !actor.groups.contains(group) => Err(Denied::Group),
+        _ => Ok(()),
+    }
 }

@@ -45,6 +45,10 @@ scopes! {
     TokensRead = "tokens:read",
     /// Make tokens (with no more than one's own scopes) and revoke them.
     TokensWrite = "tokens:write",
+    /// List members, groups and issuers.
+    MembersRead = "members:read",
+    /// Put and delete members, groups and issuers. Whoever has it decides who may invoke functions that are not public.
+    MembersWrite = "members:write",
     /// Make one-time login links, which open a browser session with the scopes of the token that made them.
     SessionsWrite = "sessions:write",
     /// List and make accounts. Only tokens of the account `default` can hold it.
@@ -95,6 +99,11 @@ impl ScopeSet {
         Ok(Self(set))
     }
 
+    /// The scopes of `self` that `other` has too.
+    pub fn within(&self, other: &Self) -> Self {
+        Self(self.0.intersection(&other.0).copied().collect())
+    }
+
     /// Whether `scope` is in the set.
     pub fn contains(&self, scope: Scope) -> bool {
         self.0.contains(&scope)
@@ -113,6 +122,12 @@ impl ScopeSet {
     /// The scopes as one text, parted by spaces, as the database keeps them.
     pub fn to_text(&self) -> String {
         self.iter().map(Scope::as_str).collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl FromIterator<Scope> for ScopeSet {
+    fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
+        Self(scopes.into_iter().collect())
     }
 }
 

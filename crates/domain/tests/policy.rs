@@ -2,11 +2,15 @@
 //! Rewrite it with `UPDATE_GOLDEN=1 cargo test -p domain --test policy`.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
-use domain::{AccountId, Action, Actor, ActorKind, EnvironmentName, Scope, ScopeSet, authorize};
+use domain::{
+    Access, AccountId, Action, Actor, ActorKind, Denied, EnvironmentName, GroupName, Role, Scope, ScopeSet, authorize,
+    authorize_invoke,
+};
 
 fn actor(scopes: ScopeSet, operator_account: bool, environments: Option<Vec<EnvironmentName>>) -> Actor {
     let (id, name) = ("id".to_owned(), "name".to_owned());
-    Actor { kind: ActorKind::Token, id, name, account: AccountId::new("a"), operator_account, scopes, environments }
+    let nobody = Actor::anonymous(AccountId::new("a"));
+    Actor { kind: ActorKind::Token, id, name, operator_account, scopes, environments, ..nobody }
 }
 
 #[test]
@@ -21,6 +25,7 @@ fn table() {
         ("writer", actor(writer(), false, None)),
         ("writer-test", actor(writer(), false, Some(vec![test.clone()]))),
         ("writer-none", actor(writer(), false, Some(vec![]))),
+        ("user", actor(Role::User.scopes(), false, None)),
         ("anonymous", Actor::anonymous(AccountId::new("a"))),
     ];
     let mut table = String::from("# p: in production, t: in test, *: in no particular environment; -: refused\n");
@@ -58,4 +63,28 @@ fn every_scope_opens_at_least_one_action_and_only_its_own() {
             "{scope:?} opens {opened:?}"
         );
     }
+}
+
+#[test]
+fn access_policies() {
+    let production = EnvironmentName::production();
+    let test = EnvironmentName::parse("test").unwrap();
+    let group = |name| GroupName::parse(name).unwrap();
+    let nobody = Actor::anonymous(AccountId::new("a"));
+    let invoker = actor(ScopeSet::parse(["functions:invoke"]).unwrap(), false, Some(vec![production.clone()]));
+    let billing = Actor { groups: [group("billing")].into(), ..invoker.clone() };
+    let powerless = Actor { scopes: ScopeSet::default(), ..billing.clone() };
+    let may = |actor: &Actor, access: &Access| authorize_invoke(actor, access, &production).is_ok();
+    let for_billing = Access::Group(group("billing"));
+    for (actor, public, authenticated, grouped) in [
+        (&nobody, true, false, false),
+        (&invoker, true, true, false),
+        (&billing, true, true, true),
+        (&powerless, true, false, false),
+    ] {
+        let seen = [may(actor, &Access::Public), may(actor, &Access::Authenticated), may(actor, &for_billing)];
+        assert_eq!(seen, [public, authenticated, grouped], "{actor:?}");
+    }
+    assert_eq!(authorize_invoke(&billing, &Access::Group(group("bill")), &production), Err(Denied::Group));
+    assert_eq!(authorize_invoke(&billing, &for_billing, &test), Err(Denied::Environment(test)));
 }

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use ipnet::IpNet;
+
 /// Settings of one server.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -17,6 +19,8 @@ pub struct Config {
     pub public_url: Option<String>,
     /// TLS on the listener itself; `None` is for a reverse proxy that does it, and for this machine alone.
     pub tls: Option<TlsFiles>,
+    /// Networks that are not of the internet and yet may be reached for an account: for its issuers' keys.
+    pub allow_networks: Vec<IpNet>,
     /// The Deno to use; `None` looks in `node_modules` and on `PATH`.
     pub deno: Option<PathBuf>,
 }

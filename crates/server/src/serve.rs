@@ -20,7 +20,7 @@ use crate::http;
 use crate::jobs::{self, Recorder};
 use crate::listener;
 use crate::metrics::Metrics;
-use crate::service::{self, Caller, Functions, Keyring, Parts, Service};
+use crate::service::{self, Caller, Functions, Jwts, Keyring, Parts, Service};
 use crate::sites::Sites;
 use crate::tls::{self, Tls};
 
@@ -152,6 +152,7 @@ async fn start(config: Config) -> Result<Started, ServeError> {
     let keyring = Keyring::new(root);
     tracing::info!(root_key = keyring.root_id(), server = server.id, "keys are open");
     let service = Service::new(Parts {
+        jwts: Jwts::new(config.allow_networks.clone()),
         store: store.clone(),
         keyring,
         server,

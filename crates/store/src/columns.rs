@@ -26,6 +26,11 @@ pub(crate) trait Columns {
         rule(&self.col::<String>(column)?).map_err(|_| StoreError::Corrupt { what: column })
     }
 
+    fn maybe<T>(&self, column: &'static str, rule: impl Fn(&str) -> Result<T, Invalid>) -> Result<Option<T>> {
+        let Some(text) = self.col::<Option<String>>(column)? else { return Ok(None) };
+        rule(&text).map(Some).map_err(|_| StoreError::Corrupt { what: column })
+    }
+
     fn json<T: for<'de> serde::Deserialize<'de>>(&self, column: &'static str) -> Result<T> {
         serde_json::from_str(&self.col::<String>(column)?).map_err(|_| StoreError::Corrupt { what: column })
     }

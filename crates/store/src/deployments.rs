@@ -228,7 +228,7 @@ impl Tx {
         .bind(int(number))
         .bind(&row.digest)
         .bind(&row.entry)
-        .bind(row.access.as_str())
+        .bind(row.access.to_string())
         .bind(row.secrets.to_text())
         .bind(&row.limits_json)
         .bind(row.referenced.as_deref())

@@ -1,6 +1,6 @@
 //! Long-lived bearer credentials, kept as hashes.
 
-use domain::{AccountId, EnvironmentName, ScopeSet, Timestamp, TokenName};
+use domain::{AccountId, EnvironmentName, MemberName, ScopeSet, Timestamp, TokenName};
 use sqlx::any::AnyRow;
 
 use crate::columns::{Columns, environments_text, millis};
@@ -24,6 +24,8 @@ pub struct TokenRow {
     pub scopes: ScopeSet,
     /// `None` is all, an empty list none.
     pub environments: Option<Vec<EnvironmentName>>,
+    /// The member it was made for.
+    pub member: Option<MemberName>,
     /// When it was made.
     pub created_at: Timestamp,
     /// Who made it, as the audit log names actors.
@@ -44,6 +46,7 @@ fn token_row(row: &AnyRow) -> Result<TokenRow> {
         hash: row.col("hash")?,
         scopes: row.scopes()?,
         environments: row.environments()?,
+        member: row.maybe("member", MemberName::parse)?,
         created_at: row.time("created_at")?,
         created_by: row.col("created_by")?,
         expires_at: row.maybe_time("expires_at")?,
@@ -65,6 +68,14 @@ reads! {
         query.fetch_optional(conn).await?.as_ref().map(token_row).transpose()
     }
 
+    /// Tokens of a member that were not revoked.
+    pub async fn tokens_of_member(conn, account: &AccountId, member: &MemberName) -> Result<Vec<TokenRow>> {
+        let query = sqlx::query("SELECT * FROM tokens WHERE account = $1 AND member = $2 AND revoked_at IS NULL ORDER BY id")
+            .bind(account.as_str())
+            .bind(member.as_str());
+        query.fetch_all(conn).await?.iter().map(token_row).collect()
+    }
+
     /// Tokens by id, those after `after`, revoked and expired ones too.
     pub async fn tokens(conn, account: &AccountId, after: Option<&str>, limit: u32) -> Result<Vec<TokenRow>> {
         let query = sqlx::query("SELECT * FROM tokens WHERE account = $1 AND id > $2 ORDER BY id LIMIT $3")
@@ -83,7 +94,7 @@ impl Tx {
     pub async fn insert_token(&mut self, row: &TokenRow) -> Result<()> {
         sqlx::query(
             "INSERT INTO tokens (account, id, name, hash, scopes, environments, created_at, created_by, expires_at, \
-             revoked_at, last_used_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+             revoked_at, last_used_at, member) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         )
         .bind(row.account.as_str())
         .bind(&row.id)
@@ -96,8 +107,23 @@ impl Tx {
         .bind(millis(row.expires_at))
         .bind(millis(row.revoked_at))
         .bind(millis(row.last_used_at))
+        .bind(row.member.as_ref().map(MemberName::as_str))
         .execute(self.connection().await?)
         .await?;
+        Ok(())
+    }
+
+    /// Ends the sessions and login codes that came from a token.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn end_sessions(&mut self, account: &AccountId, token_id: &str) -> Result<()> {
+        for delete in [
+            "DELETE FROM sessions WHERE account = $1 AND token_id = $2",
+            "DELETE FROM login_codes WHERE account = $1 AND token_id = $2",
+        ] {
+            sqlx::query(delete).bind(account.as_str()).bind(token_id).execute(self.connection().await?).await?;
+        }
         Ok(())
     }
 
@@ -107,12 +133,7 @@ impl Tx {
     /// # Errors
     /// The database's.
     pub async fn revoke_token(&mut self, account: &AccountId, id: &str, at: Timestamp) -> Result<bool> {
-        for delete in [
-            "DELETE FROM sessions WHERE account = $1 AND token_id = $2",
-            "DELETE FROM login_codes WHERE account = $1 AND token_id = $2",
-        ] {
-            sqlx::query(delete).bind(account.as_str()).bind(id).execute(self.connection().await?).await?;
-        }
+        self.end_sessions(account, id).await?;
         let query = "UPDATE tokens SET revoked_at = $3 WHERE account = $1 AND id = $2 AND revoked_at IS NULL";
         let done = sqlx::query(query).bind(account.as_str()).bind(id).bind(at.as_millis());
         Ok(done.execute(self.connection().await?).await?.rows_affected() == 1)

@@ -86,6 +86,19 @@ reads! {
         query.fetch_optional(conn).await?.map_or(Ok(None), |row| row.col("ciphertext"))
     }
 
+    /// The current value of one secret.
+    pub async fn current_value(
+        conn, account: &AccountId, environment: &EnvironmentName, name: &SecretName,
+    ) -> Result<Option<StoredValue>> {
+        let query = sqlx::query(
+            "SELECT s.id, s.name, s.version, s.delivery, v.ciphertext FROM secrets s JOIN secret_versions v \
+             ON v.account = s.account AND v.secret_id = s.id AND v.version = s.version \
+             WHERE s.account = $1 AND s.environment = $2 AND s.name = $3",
+        );
+        let query = query.bind(account.as_str()).bind(environment.as_str()).bind(name.as_str());
+        query.fetch_optional(conn).await?.as_ref().map(stored_value).transpose()
+    }
+
     /// The current values of an environment, by name.
     pub async fn current_values(
         conn, account: &AccountId, environment: &EnvironmentName,

@@ -6,9 +6,13 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::*;
-use domain::{AccountId, AccountName, Delivery, ScopeSet, SecretId, SecretName, SecretSelection};
+use domain::{
+    AccountId, AccountName, Algorithm, Delivery, GroupName, Issuer, IssuerKeys, IssuerName, MemberName, Role, ScopeSet,
+    SecretId, SecretName, SecretSelection,
+};
 use store::{
-    AccountKeyRow, ActiveRow, EnvironmentRow, IdempotencyRow, LoginCodeRow, PutView, Store, StoreError, StoredValue,
+    AccountKeyRow, ActiveRow, EnvironmentRow, GroupRow, IdempotencyRow, IssuerRow, LoginCodeRow, MemberRow, PutView,
+    Store, StoreError, StoredValue,
 };
 
 macro_rules! on_both {
@@ -31,7 +35,7 @@ macro_rules! on_both {
 on_both! {
     server_state, accounts, account_keys, environments, tokens, token_revocation, sessions, login_codes, secret_versions,
     secret_pages, secret_settings, functions, deleting_a_function, invocations_and_logs, pruning, idempotency,
-    other_accounts_reach_nothing,
+    other_accounts_reach_nothing, members_and_groups, issuers,
 }
 
 async fn server_state(db: Database) {
@@ -433,7 +437,7 @@ async fn functions(db: Database) {
     assert_eq!(set_active(&store, &id, &mail.id, "staging", 2, 340).await, Err(StoreError::Missing));
     let active = store.active_deployment(&id, &production, &mail.name).await.unwrap().unwrap();
     assert_eq!((active.function_id, active.number, active.digest), (mail.id.clone(), 2, "d2".to_owned()));
-    assert_eq!((active.access, active.secrets), (second.access, second.secrets.clone()));
+    assert_eq!((active.access, active.secrets), (second.access.clone(), second.secrets.clone()));
     let active = store.active(&id, &mail.id).await.unwrap();
     let active: Vec<_> = active.iter().map(|row| (row.environment.as_str(), row.number)).collect();
     assert_eq!(active, [("production", 2), ("test", 3)]);
@@ -781,4 +785,112 @@ async fn other_accounts_reach_nothing(db: Database) {
     let foreign_token = session_row(&mallory, "s2", Some("t1"));
     assert_eq!(tx!(store, |tx| tx.insert_session(&foreign_token).await), Err(StoreError::Missing));
     assert_eq!(dump().await, before);
+}
+
+/// A write of one account that is given one thing.
+macro_rules! change {
+    ($store:expr, $account:expr, $method:ident, $thing:expr) => {{
+        let (account, thing) = ($account.clone(), ($thing).clone());
+        tx!($store, |tx| tx.$method(&account, &thing).await)
+    }};
+}
+
+async fn members_and_groups(db: Database) {
+    let store = db.open().await;
+    let id = account(&store, "acc").await;
+    let name = |text: &str| MemberName::parse(text).unwrap();
+    let member = |text: &str, subject: Option<&str>| MemberRow {
+        name: name(text),
+        role: Role::User,
+        subject: subject.map(|subject| (IssuerName::parse("auth").unwrap(), subject.to_owned())),
+        created_at: time(1),
+        created_by: "admin".to_owned(),
+    };
+    for row in [member("anna", Some("1")), member("bela", None), member("cara", None)] {
+        change!(store, id, put_member, &row).unwrap();
+    }
+    assert_eq!(change!(store, id, put_member, &member("bela", Some("1"))), Err(StoreError::Conflict));
+    let mut changed = MemberRow { role: Role::Admin, created_at: time(9), ..member("bela", Some("2")) };
+    change!(store, id, put_member, &changed).unwrap();
+    changed.created_at = time(1);
+    assert_eq!(store.member(&id, &name("bela")).await, Ok(Some(changed.clone())));
+    let auth = IssuerName::parse("auth").unwrap();
+    assert_eq!(store.member_by_subject(&id, &auth, "2").await, Ok(Some(changed.clone())));
+    assert_eq!(store.member_by_subject(&id, &IssuerName::parse("other").unwrap(), "2").await, Ok(None));
+    assert_eq!(store.count_members(&id).await, Ok(3));
+    assert_eq!(store.members(&id, Some("anna"), 1).await, Ok(vec![changed]));
+
+    let group = |text: &str, members: &[&str]| GroupRow {
+        name: GroupName::parse(text).unwrap(),
+        members: members.iter().map(|member| name(member)).collect(),
+        created_at: time(1),
+        created_by: "admin".to_owned(),
+    };
+    for row in [group("ops", &["cara", "anna"]), group("empty", &[]), group("ops", &["anna", "bela"])] {
+        change!(store, id, put_group, &row).unwrap();
+    }
+    assert_eq!(store.groups(&id).await, Ok(vec![group("empty", &[]), group("ops", &["anna", "bela"])]));
+    let stranger = change!(store, id, put_group, &group("ops", &["nobody"]));
+    assert_eq!(stranger, Err(StoreError::Missing));
+    assert_eq!(store.groups_of_member(&id, &name("bela")).await, Ok(vec![GroupName::parse("ops").unwrap()]));
+    change!(store, id, delete_member, &name("anna")).unwrap();
+    assert_eq!(store.groups(&id).await.unwrap()[1].members, [name("bela")]);
+    change!(store, id, delete_group, &GroupName::parse("ops").unwrap()).unwrap();
+    assert_eq!(store.has_group(&id, &GroupName::parse("ops").unwrap()).await, Ok(false));
+    assert_eq!(store.has_group(&id, &GroupName::parse("empty").unwrap()).await, Ok(true));
+
+    let mut token = token_row(&id, "t1");
+    token.member = Some(name("bela"));
+    let made = token.clone();
+    tx!(store, |tx| tx.insert_token(&made).await).unwrap();
+    assert_eq!(store.tokens_of_member(&id, &name("bela")).await, Ok(vec![token]));
+    let of = id.clone();
+    tx!(store, |tx| tx.revoke_token(&of, "t1", time(5)).await).unwrap();
+    assert_eq!(store.tokens_of_member(&id, &name("bela")).await, Ok(vec![]));
+}
+
+async fn issuers(db: Database) {
+    let store = db.open().await;
+    let id = account(&store, "acc").await;
+    let row = |name: &str, issuer: &str, keys: IssuerKeys| IssuerRow {
+        issuer: Issuer {
+            name: IssuerName::parse(name).unwrap(),
+            issuer: issuer.to_owned(),
+            audience: "functions".to_owned(),
+            algorithms: vec![Algorithm::Rs256, Algorithm::EdDsa],
+            keys,
+            groups_claim: Some("groups".to_owned()),
+            environments: Some(vec![environment("test")]),
+        },
+        created_at: time(1),
+        created_by: "admin".to_owned(),
+    };
+    let (one, two) = (
+        row("one", "https://1.example", IssuerKeys::JwksUrl("https://1.example/keys".to_owned())),
+        row("two", "https://2.example", IssuerKeys::Secret(SecretName::parse("KEY").unwrap())),
+    );
+    for row in [&two, &one] {
+        change!(store, id, put_issuer, row).unwrap();
+    }
+    assert_eq!(store.issuers(&id).await, Ok(vec![one.clone(), two.clone()]));
+    let taken = row("three", "https://1.example", IssuerKeys::Jwks("{}".to_owned()));
+    assert_eq!(change!(store, id, put_issuer, &taken), Err(StoreError::Conflict));
+    let changed = IssuerRow { issuer: Issuer { environments: None, ..one.issuer.clone() }, ..one.clone() };
+    change!(store, id, put_issuer, &changed).unwrap();
+    assert_eq!(store.issuers(&id).await, Ok(vec![changed, two]));
+    let member = MemberRow {
+        name: MemberName::parse("anna").unwrap(),
+        role: Role::User,
+        subject: Some((one.issuer.name.clone(), "1".to_owned())),
+        created_at: time(1),
+        created_by: "admin".to_owned(),
+    };
+    change!(store, id, put_member, &member).unwrap();
+    assert_eq!(change!(store, id, delete_issuer, &one.issuer.name), Ok(true));
+    assert_eq!(change!(store, id, delete_issuer, &one.issuer.name), Ok(false));
+    assert_eq!(
+        store.member(&id, &member.name).await.unwrap().unwrap().subject,
+        None,
+        "another of its name inherits nothing"
+    );
 }

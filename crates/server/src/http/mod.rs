@@ -10,6 +10,7 @@ mod functions;
 mod gateway;
 mod guard;
 mod health;
+mod members;
 mod openapi;
 mod page;
 pub(crate) mod problem;
@@ -120,6 +121,12 @@ fn api() -> OpenApiRouter<Service> {
         .routes(routes!(access::revoke_token))
         .routes(routes!(access::list_environments))
         .routes(routes!(access::put_environment))
+        .routes(routes!(members::list_members))
+        .routes(routes!(members::put_member, members::delete_member))
+        .routes(routes!(members::list_groups))
+        .routes(routes!(members::put_group, members::delete_group))
+        .routes(routes!(members::list_issuers))
+        .routes(routes!(members::put_issuer, members::delete_issuer))
         .routes(routes!(access::create_login_link))
         .routes(routes!(access::create_account, access::list_accounts))
         .routes(routes!(audit::list))

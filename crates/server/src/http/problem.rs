@@ -65,6 +65,10 @@ impl From<Error> for ApiError {
             Error::Precondition => Self::new(StatusCode::PRECONDITION_FAILED, "version_mismatch", detail),
             Error::IdempotencyReuse => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail),
             Error::Limit { code, .. } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail),
+            Error::InUse { .. } => Self::new(StatusCode::CONFLICT, "in_use", format!("{detail}.")),
+            Error::IssuerKeys => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "issuer_keys_unavailable", format!("{detail}."))
+            }
             Error::Unauthenticated(_) => Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail),
             Error::NoRuntime(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "runtime_unavailable", detail),
             Error::Store(_) | Error::Decrypt(_) | Error::Broken(_) => {

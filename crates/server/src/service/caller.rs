@@ -46,29 +46,46 @@ impl Service {
         environment: Option<&EnvironmentName>,
         resource: &str,
     ) -> Result<Permit, Error> {
-        let event = |outcome| {
-            let salt = *envelope::random_bytes::<16>();
-            let event =
-                AuditEvent::new(&caller.actor, action, resource, outcome, clock::now(), &caller.request_id, salt);
-            match environment {
-                Some(environment) => event.environment(environment),
-                None => event,
-            }
-        };
         match authorize(&caller.actor, action, environment) {
-            Ok(()) => Ok(Permit { event: event(Outcome::Done) }),
+            Ok(()) => Ok(Permit { event: event(caller, action, environment, resource, Outcome::Done) }),
             Err(denied) => {
-                let event = event(Outcome::Denied);
-                self.store
-                    .write(move |tx| {
-                        Box::pin(async move {
-                            tx.append_audit(&event).await?;
-                            Ok::<_, Error>(())
-                        })
-                    })
-                    .await?;
+                self.audit_denied(caller, action, environment, resource).await?;
                 Err(denied.into())
             }
         }
+    }
+
+    /// Writes a refusal to the audit log.
+    pub(super) async fn audit_denied(
+        &self,
+        caller: &Caller,
+        action: Action,
+        environment: Option<&EnvironmentName>,
+        resource: &str,
+    ) -> Result<(), Error> {
+        let event = event(caller, action, environment, resource, Outcome::Denied);
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    tx.append_audit(&event).await?;
+                    Ok::<_, Error>(())
+                })
+            })
+            .await
+    }
+}
+
+fn event(
+    caller: &Caller,
+    action: Action,
+    environment: Option<&EnvironmentName>,
+    resource: &str,
+    outcome: Outcome,
+) -> AuditEvent {
+    let salt = *envelope::random_bytes::<16>();
+    let event = AuditEvent::new(&caller.actor, action, resource, outcome, clock::now(), &caller.request_id, salt);
+    match environment {
+        Some(environment) => event.environment(environment),
+        None => event,
     }
 }

@@ -41,6 +41,15 @@ pub(crate) enum Error {
         /// What the limit is.
         detail: String,
     },
+    /// Something else needs it.
+    #[error("{detail}")]
+    InUse {
+        /// What, and what to do.
+        detail: String,
+    },
+    /// The keys that a JWT's issuer signs with are not to be had now.
+    #[error("the keys of this JWT's issuer are not available: ask who manages the account to look at its issuer")]
+    IssuerKeys,
     /// No credentials, or credentials that do not work.
     #[error("{0}")]
     Unauthenticated(&'static str),

@@ -12,6 +12,7 @@ use store::{ActiveRow, DeploymentRow, FunctionRow};
 
 use super::caller::{Caller, Permit};
 use super::imports;
+use super::members::check_group;
 use super::references::references;
 use super::secrets::{environment_or_production, unknown_environment};
 use super::{Error, Service, new_id, paging, show};
@@ -109,6 +110,7 @@ impl Service {
                     let function = tx.function(&account, &name).await?.ok_or(Error::not_found("function"))?;
                     let deployment =
                         tx.deployment(&account, &function.id, number).await?.ok_or(Error::not_found("deployment"))?;
+                    check_group(tx, &account, &deployment.access).await?;
                     let active = ActiveRow {
                         function_id: function.id.clone(),
                         environment: target,
@@ -217,7 +219,11 @@ impl Service {
     }
 
     /// What is active in one environment, or in all.
-    async fn active(&self, account: &AccountId, environment: Option<&EnvironmentName>) -> Result<Vec<Active>, Error> {
+    pub(super) async fn active(
+        &self,
+        account: &AccountId,
+        environment: Option<&EnvironmentName>,
+    ) -> Result<Vec<Active>, Error> {
         let environments = match environment {
             Some(environment) => vec![environment.clone()],
             None => self.store.environments(account).await?.into_iter().map(|row| row.name).collect(),
@@ -275,6 +281,7 @@ impl Checked {
         reads: Reads,
     ) -> Result<(FunctionRow, DeploymentRow, Vec<String>), Error> {
         let now = permit.time();
+        check_group(tx, &self.account, &self.access).await?;
         let function = match tx.function(&self.account, &self.name).await? {
             Some(function) => function,
             None => {
@@ -327,7 +334,7 @@ impl Checked {
             .done()
             .detail("number", deployment.number)
             .detail("digest", &deployment.digest)
-            .detail("access", self.access.as_str());
+            .detail("access", &deployment.access);
         let event = event.detail("cors_origins", deployment.cors_origins.to_text());
         tx.append_audit(&event.detail("secrets", deployment.secrets.to_text())).await?;
         let missing = missing(tx, &self.account, &active.environment, &deployment).await?;

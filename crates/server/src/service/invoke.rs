@@ -8,7 +8,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{Method, Request, Response};
 use domain::{
     Access, AccountId, AccountName, Action, Actor, ActorKind, CorsOrigins, EnvironmentName, FunctionName, RequestId,
-    Timestamp, authorize,
+    Timestamp, authorize_invoke,
 };
 use envelope::Binding;
 use http_body_util::Empty;
@@ -21,7 +21,7 @@ use thiserror::Error;
 
 use super::functions::StoredLimits;
 use super::gate::Gate;
-use super::{Error, Service, show};
+use super::{Error, Service, jwt, show};
 use crate::clock;
 use crate::metrics::InvocationLabels;
 
@@ -52,6 +52,9 @@ pub(crate) enum CallError {
     #[error(transparent)]
     Invoke(#[from] InvokeError),
 }
+
+/// What would not stand in a header, or would read as something else there.
+const NOT_IN_HEADERS: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS.add(b' ').add(b'%').add(b',').add(b'"');
 
 /// What is active, as of one generation.
 pub(crate) struct Route {
@@ -107,11 +110,16 @@ impl Call {
         &self.id
     }
 
-    /// Who calls, for the function to see: `token:<name>` or `anonymous`.
+    /// Who calls, for the function to see: `member:<name>`, `token:<name>`, `jwt:<issuer>/<sub, percent-encoded>` or
+    /// `anonymous`.
     pub(crate) fn actor(&self) -> String {
-        match self.actor.kind {
-            ActorKind::Anonymous => "anonymous".to_owned(),
-            kind => format!("{}:{}", show::actor_kind(kind), self.actor.name),
+        match (&self.actor.member, self.actor.kind) {
+            (Some(member), _) => format!("member:{member}"),
+            (None, ActorKind::Anonymous) => "anonymous".to_owned(),
+            (None, kind) => {
+                let name = percent_encoding::utf8_percent_encode(&self.actor.name, NOT_IN_HEADERS);
+                format!("{}:{name}", show::actor_kind(kind))
+            }
         }
     }
 }
@@ -130,18 +138,25 @@ impl Service {
         let began = Instant::now();
         let actor = match route.access {
             Access::Public => Actor::anonymous(route.account.clone()),
-            Access::Authenticated => {
+            Access::Authenticated | Access::Group(_) => {
                 let token = token.ok_or(Error::Unauthenticated(
-                    "This function needs a token: send it as `Authorization: Bearer trs_…`.",
+                    "This function needs a token: send one of Tresor (trs_…), or a JWT of an issuer that the account \
+                     trusts, as `Authorization: Bearer …`.",
                 ))?;
-                let actor = self.authenticate(token).await?;
+                let actor = match jwt::looks_like_one(token) {
+                    true => self.jwt_actor(&route.account, &target.environment, token).await?,
+                    false => self.authenticate(token).await?,
+                };
                 if actor.account != route.account {
                     return Err(Error::not_found("function"));
                 }
-                if let Err(denied) = authorize(&actor, Action::FunctionInvoke, Some(&target.environment)) {
-                    let caller = super::Caller { actor, request_id: id };
-                    self.permit(&caller, Action::FunctionInvoke, Some(&target.environment), target.function.as_str())
-                        .await?;
+                if let Err(denied) = authorize_invoke(&actor, &route.access, &target.environment) {
+                    // Who an issuer vouches for may be anyone of the public: the audit log is not theirs to fill.
+                    if actor.kind != ActorKind::Jwt {
+                        let caller = super::Caller { actor, request_id: id };
+                        let (action, environment) = (Action::FunctionInvoke, Some(&target.environment));
+                        self.audit_denied(&caller, action, environment, target.function.as_str()).await?;
+                    }
                     return Err(denied.into());
                 }
                 actor

@@ -13,7 +13,10 @@ mod generations;
 mod imports;
 mod invocations;
 mod invoke;
+mod issuers;
+mod jwt;
 mod keyring;
+mod members;
 mod paging;
 mod recent;
 mod references;
@@ -35,6 +38,7 @@ pub(crate) use caller::Caller;
 pub(crate) use error::Error;
 pub(crate) use gate::QUEUE_WAIT;
 pub(crate) use invoke::{Call, CallError, Ended, Route, Target};
+pub(crate) use jwt::Jwts;
 pub(crate) use keyring::Keyring;
 pub(crate) use secrets::PutInput;
 pub(crate) use setup::{ServerKeys, first_start, open_keys, write_private};
@@ -73,6 +77,7 @@ pub(crate) struct Inner {
     pub(crate) routes: invoke::Routes,
     /// By the hash of their text.
     tokens: recent::Recent<String, Arc<tokens::KnownToken>>,
+    jwts: Jwts,
     /// What is active, by account and environment.
     active: recent::Recent<(AccountId, EnvironmentName), Arc<Vec<functions::Active>>>,
 }
@@ -86,7 +91,7 @@ pub(crate) struct Functions {
 impl Service {
     /// From its parts.
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { store, keyring, server, functions, sites, metrics, recorder, stopping } = parts;
+        let Parts { store, keyring, server, functions, sites, metrics, recorder, stopping, jwts } = parts;
         let (generations, routes) = Default::default();
         Self {
             inner: Arc::new(Inner {
@@ -100,6 +105,7 @@ impl Service {
                 stopping,
                 generations,
                 routes,
+                jwts,
                 tokens: recent::Recent::default(),
                 active: recent::Recent::default(),
             }),
@@ -132,6 +138,7 @@ pub(crate) struct Parts {
     pub(crate) metrics: Metrics,
     pub(crate) recorder: Recorder,
     pub(crate) stopping: CancellationToken,
+    pub(crate) jwts: Jwts,
 }
 
 /// A new identifier; ids made later sort later.

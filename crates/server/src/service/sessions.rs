@@ -104,10 +104,10 @@ impl Service {
             kind: ActorKind::Session,
             id: row.id,
             name: row.name,
-            account: row.account,
             operator_account,
             scopes: row.scopes,
             environments: row.environments,
+            ..Actor::anonymous(row.account)
         })
     }
 

@@ -101,6 +101,7 @@ impl NewAccount {
             hash: token::hash(&token),
             scopes,
             environments: None,
+            member: None,
             created_at: now,
             created_by: actor.name.clone(),
             expires_at: None,

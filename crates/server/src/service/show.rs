@@ -1,8 +1,9 @@
 //! Rows as the API shows them. Nothing here has a value to show.
 
-use domain::{ActorKind, FunctionName, SecretSelection, Timestamp};
+use domain::{ActorKind, FunctionName, IssuerKeys, SecretSelection, Timestamp};
 use store::{
-    AccountRow, DeploymentRow, EnvironmentRow, FunctionRow, InvocationRow, LogRow, SecretRow, TokenRow, VersionRow,
+    AccountRow, DeploymentRow, EnvironmentRow, FunctionRow, GroupRow, InvocationRow, IssuerRow, LogRow, MemberRow,
+    SecretRow, TokenRow, VersionRow,
 };
 
 use super::functions::{Active, Uses};
@@ -55,11 +56,58 @@ pub(super) fn token(row: &TokenRow) -> wire::Token {
         name: row.name.to_string(),
         scopes: row.scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
         environments: row.environments.as_ref().map(|names| names.iter().map(ToString::to_string).collect()),
+        member: row.member.as_ref().map(ToString::to_string),
         created_at: time(row.created_at),
         created_by: row.created_by.clone(),
         expires_at: row.expires_at.map(time),
         revoked_at: row.revoked_at.map(time),
         last_used_at: row.last_used_at.map(time),
+    }
+}
+
+pub(super) fn member(row: &MemberRow, groups: Vec<String>) -> wire::Member {
+    let (issuer, subject) = row.subject.clone().unzip();
+    wire::Member {
+        name: row.name.to_string(),
+        role: row.role.as_str().to_owned(),
+        issuer: issuer.map(|issuer| issuer.to_string()),
+        subject,
+        groups,
+        created_at: time(row.created_at),
+        created_by: row.created_by.clone(),
+    }
+}
+
+pub(super) fn group(row: &GroupRow, functions: Vec<String>) -> wire::Group {
+    wire::Group {
+        name: row.name.to_string(),
+        members: row.members.iter().map(ToString::to_string).collect(),
+        functions,
+        created_at: time(row.created_at),
+        created_by: row.created_by.clone(),
+    }
+}
+
+pub(super) fn issuer(row: &IssuerRow) -> wire::Issuer {
+    let issuer = &row.issuer;
+    let mut settings = wire::PutIssuer {
+        issuer: issuer.issuer.clone(),
+        audience: issuer.audience.clone(),
+        algorithms: issuer.algorithms.iter().map(|algorithm| algorithm.as_str().to_owned()).collect(),
+        groups_claim: issuer.groups_claim.clone(),
+        environments: issuer.environments.as_ref().map(|names| names.iter().map(ToString::to_string).collect()),
+        ..wire::PutIssuer::default()
+    };
+    match &issuer.keys {
+        IssuerKeys::JwksUrl(url) => settings.jwks_url = Some(url.clone()),
+        IssuerKeys::Jwks(text) => settings.jwks = serde_json::from_str(text).ok(),
+        IssuerKeys::Secret(name) => settings.secret = Some(name.to_string()),
+    }
+    wire::Issuer {
+        name: issuer.name.to_string(),
+        settings,
+        created_at: time(row.created_at),
+        created_by: row.created_by.clone(),
     }
 }
 
@@ -69,7 +117,7 @@ pub(super) fn function(row: &FunctionRow, active: &[Active], base: &str) -> wire
     let shown = own.map(|deployment| wire::ActiveDeployment {
         environment: deployment.environment.to_string(),
         number: deployment.deployment.number,
-        access: deployment.deployment.access.as_str().to_owned(),
+        access: deployment.deployment.access.to_string(),
     });
     wire::Function {
         name: row.name.to_string(),
@@ -94,7 +142,7 @@ pub(super) fn deployment(
         function: function.to_string(),
         number: row.number,
         digest: row.digest.clone(),
-        access: row.access.as_str().to_owned(),
+        access: row.access.to_string(),
         secrets,
         cors_origins: row.cors_origins.iter().map(str::to_owned).collect(),
         active_in,
@@ -140,5 +188,6 @@ pub(super) fn actor_kind(kind: ActorKind) -> &'static str {
         ActorKind::Session => "session",
         ActorKind::Setup => "setup",
         ActorKind::Anonymous => "anonymous",
+        ActorKind::Jwt => "jwt",
     }
 }

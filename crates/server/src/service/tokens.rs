@@ -1,10 +1,14 @@
 //! Tokens: who may call the API, and as what.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use domain::token::{self, Kind};
-use domain::{Action, Actor, ActorKind, EnvironmentName, Invalid, Scope, ScopeSet, Timestamp, TokenName};
+use domain::{
+    Action, Actor, ActorKind, EnvironmentName, GroupName, Invalid, MemberName, Role, Scope, ScopeSet, Timestamp,
+    TokenName,
+};
 use store::TokenRow;
 
 use super::{Caller, Error, Service, new_id, paging, show};
@@ -15,6 +19,8 @@ use crate::wire::{self, Page};
 pub(super) struct KnownToken {
     row: TokenRow,
     operator_account: bool,
+    /// What the member it was made for adds and takes away.
+    member: Option<(Role, BTreeSet<GroupName>)>,
     /// When its use was last noted, in Unix milliseconds; this node's own note included.
     noted: AtomicI64,
 }
@@ -40,14 +46,20 @@ impl Service {
             return Err(Error::Unauthenticated("This token has expired: make a new one with `tresor token create`."));
         }
         self.touch_token(&known, now).await?;
+        let (scopes, groups) = match &known.member {
+            Some((role, groups)) => (row.scopes.within(&role.scopes()), groups.clone()),
+            None => (row.scopes.clone(), BTreeSet::new()),
+        };
         Ok(Actor {
             kind: ActorKind::Token,
             id: row.id.clone(),
             name: row.name.to_string(),
             account: row.account.clone(),
             operator_account: known.operator_account,
-            scopes: row.scopes.clone(),
+            scopes,
             environments: row.environments.clone(),
+            member: row.member.clone(),
+            groups,
         })
     }
 
@@ -55,7 +67,17 @@ impl Service {
         let Some(row) = self.store.token_by_hash(hash).await? else { return Ok(None) };
         let operator_account = self.is_operator(&row.account).await?;
         let noted = AtomicI64::new(row.last_used_at.map_or(i64::MIN, Timestamp::as_millis));
-        Ok(Some(Arc::new(KnownToken { row, operator_account, noted })))
+        let member = match &row.member {
+            Some(name) => {
+                // Its tokens are revoked with a member, so one without is a token of nobody: it may do nothing.
+                let member = self.store.member(&row.account, name).await?;
+                let Some(member) = member else { return Ok(None) };
+                let groups = self.store.groups_of_member(&row.account, name).await?;
+                Some((member.role, groups.into_iter().collect()))
+            }
+            None => None,
+        };
+        Ok(Some(Arc::new(KnownToken { row, operator_account, member, noted })))
     }
 
     async fn touch_token(&self, known: &KnownToken, now: Timestamp) -> Result<(), Error> {
@@ -105,6 +127,7 @@ impl Service {
             let rule = format!("your own token lacks {}: it cannot give what it does not have", names.join(", "));
             return Err(Invalid::new("scopes", "scopes_beyond_own", rule).into());
         }
+        let member = self.token_member(caller, input.member.as_deref(), &scopes).await?;
         let environments = self.token_environments(caller, input.environments).await?;
         let expires_at = input.expires_at.as_deref().map(parse_expiry).transpose()?;
         let text = token::encode(Kind::Token, &envelope::random_bytes());
@@ -115,6 +138,7 @@ impl Service {
             hash: token::hash(&text),
             scopes,
             environments,
+            member,
             created_at: permit.time(),
             created_by: permit.actor_name(),
             expires_at,
@@ -125,14 +149,44 @@ impl Service {
         self.store
             .write(move |tx| {
                 Box::pin(async move {
+                    let event = permit.done().detail("token_id", &row.id).detail("scopes", row.scopes.to_text());
+                    let event = match &row.member {
+                        // It may have been deleted meanwhile.
+                        Some(member) if tx.member(&row.account, member).await?.is_none() => {
+                            return Err(member_unknown());
+                        }
+                        Some(member) => event.detail("member", member),
+                        None => event,
+                    };
                     tx.insert_token(&row).await?;
-                    tx.append_audit(&permit.done().detail("token_id", &row.id).detail("scopes", row.scopes.to_text()))
-                        .await?;
+                    tx.append_audit(&event).await?;
                     Ok::<_, Error>(())
                 })
             })
             .await?;
         Ok(wire::CreatedToken { token: text, kept })
+    }
+
+    async fn token_member(
+        &self,
+        caller: &Caller,
+        name: Option<&str>,
+        scopes: &ScopeSet,
+    ) -> Result<Option<MemberName>, Error> {
+        let Some(name) = name else { return Ok(None) };
+        let name = MemberName::parse(name).map_err(|invalid| Invalid { field: "member".to_owned(), ..invalid })?;
+        let member = self.store.member(&caller.actor.account, &name).await?.ok_or_else(member_unknown)?;
+        // Else who may make tokens could put himself in any group.
+        if caller.actor.member.as_ref() != Some(&name) {
+            self.permit(caller, Action::MemberPut, None, name.as_str()).await?;
+        }
+        let beyond = scopes.beyond(&member.role.scopes());
+        if !beyond.is_empty() {
+            let names: Vec<_> = beyond.into_iter().map(Scope::as_str).collect();
+            let rule = format!("a member who is a `{}` cannot have {}", member.role.as_str(), names.join(", "));
+            return Err(Invalid::new("scopes", "scopes_beyond_role", rule).into());
+        }
+        Ok(Some(name))
     }
 
     async fn token_environments(
@@ -178,6 +232,10 @@ impl Service {
         self.inner.tokens.forget();
         Ok(())
     }
+}
+
+fn member_unknown() -> Error {
+    Invalid::new("member", "member_unknown", "is not there: make it first").into()
 }
 
 fn parse_expiry(text: &str) -> Result<Timestamp, Invalid> {

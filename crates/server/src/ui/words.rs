@@ -9,8 +9,8 @@ use super::text::visible;
 /// Whether successes of an action are in the log. Reading leaves an event only when it is refused.
 pub(super) fn is_logged(action: Action) -> bool {
     use Action::{
-        AccountList, AuditList, FunctionGet, FunctionInvoke, FunctionList, InvocationList, SecretGet, SecretList,
-        TokenList,
+        AccountList, AuditList, FunctionGet, FunctionInvoke, FunctionList, GroupList, InvocationList, IssuerList,
+        MemberList, SecretGet, SecretList, TokenList,
     };
     !matches!(
         action,
@@ -19,7 +19,10 @@ pub(super) fn is_logged(action: Action) -> bool {
             | FunctionGet
             | FunctionInvoke
             | FunctionList
+            | GroupList
             | InvocationList
+            | IssuerList
+            | MemberList
             | SecretGet
             | SecretList
             | TokenList
@@ -46,6 +49,15 @@ pub(super) fn title(action: Action) -> &'static str {
         Action::TokenList => "Tokens listed",
         Action::TokenCreate => "Token made",
         Action::TokenRevoke => "Token revoked",
+        Action::MemberList => "Members listed",
+        Action::MemberPut => "Member made or changed",
+        Action::MemberDelete => "Member deleted",
+        Action::GroupList => "Groups listed",
+        Action::GroupPut => "Group made or changed",
+        Action::GroupDelete => "Group deleted",
+        Action::IssuerList => "Issuers listed",
+        Action::IssuerPut => "Issuer made or changed",
+        Action::IssuerDelete => "Issuer deleted",
         Action::SessionCreate => "Login link made or used",
         Action::AccountList => "Accounts listed",
         Action::AccountCreate => "Account made",
@@ -58,6 +70,7 @@ pub(super) fn sentence(event: &AuditEvent) -> Markup {
         ActorKind::Token => html! { "token " b { (visible(&event.actor.name)) } },
         ActorKind::Session => html! { "session of " b { (visible(&event.actor.name)) } },
         ActorKind::Setup => html! { "first start" },
+        ActorKind::Jwt => html! { "a caller with a JWT, " b { (visible(&event.actor.name)) } },
         ActorKind::Anonymous => html! { "somebody without a token" },
     };
     match event.outcome {
@@ -82,6 +95,10 @@ impl Done<'_> {
         html! { @if let Some(text) = self.0.details.get(key) { (visible(text)) } }
     }
 
+    fn members(&self, what: &str) -> Markup {
+        html! { @if self.0.details.get(what).is_some_and(|names| !names.is_empty()) { ", " (what) " " (self.detail(what)) } }
+    }
+
     fn words(&self) -> Markup {
         let event = self.0;
         let (name, place) = (name(event), place(event));
@@ -97,6 +114,12 @@ impl Done<'_> {
             "environment.put" => html! { "made the environment" (name) },
             "token.create" => html! { "made the token" (name) },
             "token.revoke" => html! { "revoked the token " code { (self.detail("name")) } },
+            "member.put" => html! { "made the member" (name) " a " (self.detail("role")) },
+            "member.delete" => html! { "deleted the member" (name) },
+            "group.put" => html! { "set who is in the group" (name) (self.members("added")) (self.members("removed")) },
+            "group.delete" => html! { "deleted the group" (name) },
+            "issuer.put" => html! { "trusts JWTs of " code { (self.detail("issuer")) } " as" (name) },
+            "issuer.delete" => html! { "no longer trusts the issuer" (name) },
             "session.create" if event.details.get("link").is_some_and(|link| link == "used") => {
                 html! { "began with a login link" }
             }
@@ -128,6 +151,15 @@ fn wanted(event: &AuditEvent) -> Markup {
         "token.list" => html! { "list tokens" },
         "token.create" => html! { "make the token" (name) },
         "token.revoke" => html! { "revoke a token" },
+        "member.list" => html! { "list members" },
+        "member.put" => html! { "change the member" (name) },
+        "member.delete" => html! { "delete the member" (name) },
+        "group.list" => html! { "list groups" },
+        "group.put" => html! { "change the group" (name) },
+        "group.delete" => html! { "delete the group" (name) },
+        "issuer.list" => html! { "list issuers" },
+        "issuer.put" => html! { "change the issuer" (name) },
+        "issuer.delete" => html! { "delete the issuer" (name) },
         "session.create" => html! { "make a login link" },
         "account.list" => html! { "list accounts" },
         "account.create" => html! { "make the account" (name) },

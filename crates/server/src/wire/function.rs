@@ -27,7 +27,7 @@ pub struct ActiveDeployment {
     pub environment: String,
     /// The deployment's number.
     pub number: u64,
-    /// `public` or `authenticated`.
+    /// `public`, `authenticated` or `group:NAME`.
     pub access: String,
 }
 
@@ -52,7 +52,7 @@ pub struct Deployment {
     pub number: u64,
     /// SHA-256 of the bundle, in hex.
     pub digest: String,
-    /// `public` or `authenticated`.
+    /// `public`, `authenticated` or `group:NAME`.
     pub access: String,
     /// Which secrets it gets.
     pub secrets: Secrets,
@@ -95,7 +95,8 @@ pub struct PutFunction {
     /// The path in `files` that is run; `index.ts` if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entry: Option<String>,
-    /// `authenticated` if left out.
+    /// Who may invoke it: `public`, `authenticated` (who has a token with `functions:invoke`, or a JWT of an issuer that the
+    /// account trusts) or `group:NAME` (those of them in a group); `authenticated` if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access: Option<String>,
     /// All if left out.

@@ -5,6 +5,7 @@
 mod access;
 mod audit;
 mod function;
+mod member;
 mod problem;
 mod secret;
 mod token;
@@ -15,6 +16,7 @@ pub use function::{
     ActiveDeployment, Deployment, Function, FunctionDetail, Invocation, InvocationActor, LogLine, PutFunction,
     Rollback, Secrets,
 };
+pub use member::{Group, Issuer, Member, PutGroup, PutIssuer, PutMember};
 pub use problem::{FieldProblem, Problem};
 pub use secret::{ActivateSecret, PutSecret, RawValue, Secret, SecretVersion};
 pub use token::{CreateToken, CreatedToken, Token};

@@ -15,6 +15,9 @@ pub struct Token {
     /// The environments it is limited to; absent if it is not limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environments: Option<Vec<String>>,
+    /// The member it was made for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<String>,
     /// RFC 3339, UTC.
     pub created_at: String,
     /// Who made it.
@@ -41,6 +44,9 @@ pub struct CreateToken {
     /// Limits it to these environments; left out: not limited; an empty list: refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub environments: Option<Vec<String>>,
+    /// The member it is for, whose role bounds its scopes and whose groups are the token's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub member: Option<String>,
     /// RFC 3339, in the future; left out: it does not expire.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<String>,

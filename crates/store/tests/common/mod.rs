@@ -155,6 +155,7 @@ pub fn token_row(account: &AccountId, id: &str) -> TokenRow {
         name: TokenName::parse("ci").unwrap(),
         hash: format!("hash-of-{id}"),
         scopes: ScopeSet::admin(),
+        member: None,
         environments: None,
         created_at: time(10),
         created_by: "setup".to_owned(),

@@ -8,7 +8,13 @@ use crate::wire::{Invocation, InvocationActor, LogLine, Secrets};
 
 /// Who may invoke it.
 pub(super) fn access(access: &str) -> Markup {
-    html! { @if access == "public" { span.badge.warn { "Public" } } @else { span.badge { "Needs a token" } } }
+    html! {
+        @match access.split_once(':') {
+            Some((_, group)) => span.badge { "Only the group " (group) },
+            None if access == "public" => span.badge.warn { "Public" },
+            None => span.badge { "Needs a token" },
+        }
+    }
 }
 
 /// Which secrets a deployment gets.

@@ -1,0 +1,188 @@
+//! Fetching JWK Sets. The address is an account's choice, so it may lead to the internet only, and to networks that the
+//! operator allowed; every address that a host name stands for is checked, and the checked ones are dialled.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use domain::{Algorithm, limits};
+use ipnet::IpNet;
+use reqwest::Url;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::redirect::Policy;
+use thiserror::Error;
+
+use super::keys::KeySet;
+
+/// How long a set is taken for current.
+const FRESH: Duration = Duration::from_secs(600);
+/// How soon a set may be asked for again, for a key that it lacks or because it could not be fetched. Anyone can name a key.
+const AGAIN: Duration = Duration::from_secs(30);
+/// How long a set serves after it could not be fetched again.
+const STALE: Duration = Duration::from_secs(24 * 60 * 60);
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// Most addresses that are remembered.
+const MOST: usize = 1_000;
+
+/// Why there is no set. Does not tell what answered: it may be no business of who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub(crate) enum FetchError {
+    #[error("is not an address of the internet, or not https; the operator can allow a network with --allow-network")]
+    Forbidden,
+    #[error("did not answer within 5 seconds, or not over valid TLS")]
+    Unreachable,
+    #[error("answered with status {0} instead of 200")]
+    Status(u16),
+    #[error("did not answer with a JWK Set with at least one public key for signatures, in at most 64 KiB")]
+    NotKeys,
+}
+
+/// Sets by address.
+pub(super) struct Fetched {
+    allowed: Arc<Vec<IpNet>>,
+    secure: reqwest::Client,
+    plain: reqwest::Client,
+    known: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Known>>>>,
+}
+
+#[derive(Default)]
+struct Known {
+    keys: Option<(Instant, Arc<KeySet>)>,
+    tried: Option<(Instant, Result<(), FetchError>)>,
+}
+
+impl Fetched {
+    pub(super) fn new(allowed: Vec<IpNet>) -> Self {
+        let allowed = Arc::new(allowed);
+        // In clear, only what the operator allowed by name is reached.
+        let client = |public| {
+            let resolver = Checked { allowed: Arc::clone(&allowed), public };
+            reqwest::Client::builder()
+                .dns_resolver(Arc::new(resolver))
+                .redirect(Policy::none())
+                .no_proxy()
+                .timeout(TIMEOUT)
+                .build()
+                .unwrap_or_default()
+        };
+        Self { secure: client(true), plain: client(false), known: Mutex::default(), allowed }
+    }
+
+    /// The set at `url`, asked for again if it is old or lacks the key.
+    pub(super) async fn keys(
+        &self,
+        url: &str,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+    ) -> Result<Arc<KeySet>, FetchError> {
+        let place = self.place(url);
+        // Callers wait for one fetch instead of each making their own.
+        let mut known = place.lock().await;
+        if let Some((at, keys)) = &known.keys
+            && at.elapsed() < FRESH
+            && keys.find(kid, algorithm).is_some()
+        {
+            return Ok(Arc::clone(keys));
+        }
+        let recently = known.tried.filter(|(at, _)| at.elapsed() < AGAIN);
+        let outcome = match recently {
+            Some((_, outcome)) => outcome,
+            None => self.load(url, &mut known).await,
+        };
+        match (&known.keys, outcome) {
+            (Some((at, keys)), _) if at.elapsed() < STALE => Ok(Arc::clone(keys)),
+            (_, Err(error)) => Err(error),
+            _ => Err(FetchError::Unreachable),
+        }
+    }
+
+    /// Fetches the set at `url` now.
+    pub(super) async fn refresh(&self, url: &str) -> Result<(), FetchError> {
+        let place = self.place(url);
+        let mut known = place.lock().await;
+        self.load(url, &mut known).await
+    }
+
+    fn place(&self, url: &str) -> Arc<tokio::sync::Mutex<Known>> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST && !known.contains_key(url) {
+            known.clear();
+        }
+        Arc::clone(known.entry(url.to_owned()).or_default())
+    }
+
+    async fn load(&self, url: &str, known: &mut Known) -> Result<(), FetchError> {
+        let loaded = self.get(url).await;
+        let now = Instant::now();
+        known.tried = Some((now, loaded.as_ref().map(|_| ()).map_err(|error| *error)));
+        known.keys = Some((now, Arc::new(loaded?)));
+        Ok(())
+    }
+
+    async fn get(&self, url: &str) -> Result<KeySet, FetchError> {
+        let url = Url::parse(url).map_err(|_| FetchError::Forbidden)?;
+        let secure = url.scheme() == "https";
+        // A resolver is not asked about a host that is an address already.
+        let address = match url.host_str() {
+            Some(host) => host.trim_matches(['[', ']']).parse().ok(),
+            None => return Err(FetchError::Forbidden),
+        };
+        if let Some(address) = address
+            && !may_reach(address, &self.allowed, secure)
+        {
+            return Err(FetchError::Forbidden);
+        }
+        let client = if secure { &self.secure } else { &self.plain };
+        let sent = client.get(url).header("accept", "application/json, application/jwk-set+json").send().await;
+        let mut response = sent.map_err(|error| {
+            let mut source = std::error::Error::source(&error);
+            while let Some(cause) = source {
+                if cause.is::<Forbidden>() {
+                    return FetchError::Forbidden;
+                }
+                source = cause.source();
+            }
+            FetchError::Unreachable
+        })?;
+        if response.status() != reqwest::StatusCode::OK {
+            return Err(FetchError::Status(response.status().as_u16()));
+        }
+        let mut text = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|_| FetchError::Unreachable)? {
+            text.extend_from_slice(&chunk);
+            if text.len() > limits::JWKS_BYTES {
+                return Err(FetchError::NotKeys);
+            }
+        }
+        KeySet::parse(&text).filter(|keys| !keys.is_empty()).ok_or(FetchError::NotKeys)
+    }
+}
+
+fn may_reach(address: std::net::IpAddr, allowed: &[IpNet], public: bool) -> bool {
+    allowed.iter().any(|network| network.contains(&address)) || (public && domain::address::is_public(address))
+}
+
+/// Resolves names, and refuses one that stands for any address that may not be reached.
+struct Checked {
+    allowed: Arc<Vec<IpNet>>,
+    public: bool,
+}
+
+#[derive(Debug, Error)]
+#[error("the name stands for an address that may not be reached")]
+struct Forbidden;
+
+impl Resolve for Checked {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (allowed, public) = (Arc::clone(&self.allowed), self.public);
+        Box::pin(async move {
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            if found.iter().all(|address| may_reach(address.ip(), &allowed, public)) {
+                Ok(Box::new(found.into_iter()) as Addrs)
+            } else {
+                Err(Forbidden.into())
+            }
+        })
+    }
+}
