@@ -194,8 +194,8 @@ fn tokens_are_shown_once_and_do_what_they_may() {
     assert_eq!(made.transcript(&server), expected);
     assert_eq!(
         server.run(&["token", "list"]).transcript(&server),
-        "exit 0\nNAME  ID  SCOPES  ENVIRONMENTS  CREATED  LAST USED  STATE\nadmin  ID  admin accounts:write  all  just now  just now  works\n\
-         ci  ID  secrets:read  test  just now  never  expires in 30 days\n--"
+        "exit 0\nNAME  ID  MEMBER  SCOPES  ENVIRONMENTS  CREATED  LAST USED  STATE\nadmin  ID  -  admin accounts:write  all  just now  just now  works\n\
+         ci  ID  -  secrets:read  test  just now  never  expires in 30 days\n--"
     );
     let token = made.stdout.trim();
     let as_ci = |args: &[&str]| {
