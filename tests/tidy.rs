@@ -126,6 +126,7 @@ fn values_are_exposed_in_few_places() {
         "crates/domain/src/redact.rs",
         "crates/envelope/src/account_key.rs",
         "crates/runtime/src/worker/boot.rs",
+        "crates/server/src/service/jwt/mod.rs",
         "crates/server/src/service/secrets.rs",
         "src/commands/secret.rs",
     ];

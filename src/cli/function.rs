@@ -18,9 +18,12 @@ pub(crate) enum FunctionCommand {
     Get {
         /// The function
         name: String,
-        /// Print the newest deployment's source instead
+        /// Print the source instead
         #[arg(long)]
         source: bool,
+        /// Of this deployment [default: the newest]
+        #[arg(long, value_name = "NUMBER", requires = "source")]
+        number: Option<u64>,
     },
     /// Make an earlier deployment active again
     Rollback {

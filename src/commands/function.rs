@@ -17,7 +17,7 @@ pub(super) async fn run(context: &Context, command: FunctionCommand) -> Done {
     match command {
         FunctionCommand::Deploy(args) => deploy(context, args).await,
         FunctionCommand::List => list(context).await,
-        FunctionCommand::Get { name, source } => get(context, &name, source).await,
+        FunctionCommand::Get { name, source, number } => get(context, &name, source, number).await,
         FunctionCommand::Rollback { name, number, place } => {
             let body = Rollback { number, environment: place.environment };
             let path = format!("{}/rollback", path(&name)?);
@@ -118,8 +118,9 @@ async fn list(context: &Context) -> Done {
     })
 }
 
-async fn get(context: &Context, name: &str, source: bool) -> Done {
-    let detail: FunctionDetail = context.client()?.get(&path(name)?, &[]).await?;
+async fn get(context: &Context, name: &str, source: bool, number: Option<u64>) -> Done {
+    let number = number.map(|number| number.to_string());
+    let detail: FunctionDetail = context.client()?.get(&path(name)?, &[("number", number.as_deref())]).await?;
     if source && !context.output.is_json() {
         return print_source(context, &detail);
     }

@@ -52,6 +52,49 @@ async fn three_shapes_three_ways_to_the_secret() {
     .await;
 }
 
+/// 0 to 1,000 secrets: the function has exactly them, with their values, by all three ways, and what it changes of its own
+/// environment stays its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_has_exactly_the_secrets_of_its_environment() {
+    let app = App::start();
+    let admin = app.admin();
+    let source = "import process, { env as imported } from 'node:process';\n\
+                  Deno.env.set('OWN', '1'); process.env.OWN_2 = '2'; Deno.env.delete('OWN');\n\
+                  const ways = (env) => [Deno.env.toObject(), { ...process.env }, { ...imported },\n\
+                    Object.fromEntries(Object.keys(env).map((name) => [name, Deno.env.get(name)])),\n\
+                    Object.fromEntries(Object.keys(env).map((name) => [name, process.env[name]]))];\n\
+                  export default { fetch(request, env) {\n\
+                    const has = Deno.env.has('N_0') + ' ' + ('N_0' in process.env) + ' ' + (process.env.NOT_THERE === undefined);\n\
+                    return Response.json({ env, has, ways: ways(env) }); } };";
+    for count in [0, 1, 10, 1_000] {
+        let environment = format!("n-{count}");
+        admin.put(&format!("/api/v1/environments/{environment}"), json!({})).await.expect(201);
+        let mut wanted = serde_json::Map::new();
+        for n in 0..count {
+            let (name, value) = (format!("N_{n}"), format!("value {n} \"ü\" \n=$x '{{}}"));
+            let body = json!({ "value": value, "environment": environment });
+            admin.put(&format!("/api/v1/secrets/{name}"), body).await.expect(201);
+            wanted.insert(name, value.into());
+        }
+        admin.deploy("all", source, json!({ "environment": environment, "access": "public" })).await;
+        let seen = admin.get(&format!("/a/default/{environment}/functions/v1/all")).await.expect(200).json();
+        assert_eq!(seen["env"].as_object().unwrap(), &wanted, "{count}");
+        assert_eq!(seen["has"], format!("{0} {0} true", count > 0));
+        for (way, found) in seen["ways"].as_array().unwrap().iter().enumerate() {
+            let mut found = found.as_object().unwrap().clone();
+            found.retain(|name, _| !SYSTEM.contains(&name.as_str()));
+            let own = found.remove("OWN_2");
+            assert_eq!((found.len(), own.is_some()), (wanted.len(), way < 3), "{count} {way}: {:?}", found.keys());
+            assert!(found == wanted, "{count} {way}");
+        }
+        // What a function does to its environment ends with its worker and reaches no other.
+        let other = "Deno.serve(() => new Response(Deno.env.get('OWN_2') ?? 'nothing'))";
+        admin.deploy("other", other, json!({ "environment": environment, "access": "public" })).await;
+        let seen = admin.get(&format!("/a/default/{environment}/functions/v1/other")).await.expect(200).text();
+        assert_eq!(seen, "nothing");
+    }
+}
+
 /// A request's body that the test sends piece by piece.
 pub fn body() -> (mpsc::Sender<Result<&'static str, std::io::Error>>, reqwest::Body) {
     let (sender, receiver) = mpsc::channel(1);

@@ -181,6 +181,53 @@ async fn a_thousand_puts_under_load_lose_nothing() {
     }
 }
 
+/// Deployments and rollbacks under load: each caller gets the one that is active or one that became so meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn deployments_swap_without_a_failed_request() {
+    const DEPLOYMENTS: usize = 30;
+    let app = App::start();
+    let admin = app.admin();
+    let source = |n: usize| format!("Deno.serve(() => new Response('{n}'))");
+    admin.deploy("swap", &source(1), json!({ "access": "public" })).await;
+    let (returned, stop, calls) =
+        (Arc::new(AtomicUsize::new(1)), Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let callers: Vec<_> = (0..4)
+        .map(|_| {
+            let (caller, returned, stop, calls) =
+                (app.anonymous(), Arc::clone(&returned), Arc::clone(&stop), Arc::clone(&calls));
+            tokio::spawn(async move {
+                while !stop.load(Ordering::SeqCst) {
+                    let least = returned.load(Ordering::SeqCst);
+                    let seen: usize = caller.get("/functions/v1/swap").await.expect(200).text().parse().unwrap();
+                    assert!(seen >= least, "deployment {seen} answered after {least} was active");
+                    calls.fetch_add(1, Ordering::SeqCst);
+                }
+            })
+        })
+        .collect();
+    for n in 2..=DEPLOYMENTS {
+        admin.deploy("swap", &source(n), json!({ "access": "public" })).await;
+        returned.store(n, Ordering::SeqCst);
+        let floor = calls.load(Ordering::SeqCst);
+        eventually("the callers go on", async || {
+            (calls.load(Ordering::SeqCst) > floor || callers.iter().any(tokio::task::JoinHandle::is_finished))
+                .then_some(())
+        })
+        .await;
+    }
+    stop.store(true, Ordering::SeqCst);
+    for caller in callers {
+        caller.await.unwrap();
+    }
+    admin.post("/api/v1/functions/swap/rollback", json!({ "number": 7 })).await.expect(200);
+    assert_eq!(app.anonymous().get("/functions/v1/swap").await.expect(200).text(), "7");
+    let (newest, old) =
+        (admin.get("/api/v1/functions/swap").await.json(), admin.get("/api/v1/functions/swap?number=7").await.json());
+    assert_eq!((&newest["files_of"], &newest["files"]["index.ts"]), (&json!(DEPLOYMENTS), &json!(source(DEPLOYMENTS))));
+    assert_eq!((&old["files_of"], &old["files"]["index.ts"]), (&json!(7), &json!(source(7))));
+    admin.get("/api/v1/functions/swap?number=99").await.problem(404, "not_found");
+}
+
 /// An invocation that runs keeps what it has and is not cut by a put.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_put_lets_running_invocations_finish() {

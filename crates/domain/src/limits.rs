@@ -44,6 +44,13 @@ pub const PAGE_ROWS_DEFAULT: u32 = 100;
 pub const IDEMPOTENCY_KEY_CHARS: usize = 128;
 /// Most log lines kept of one invocation in one minute; as many of what a worker prints outside invocations.
 pub const LOG_LINES_PER_MINUTE: u32 = 1_000;
+/// Most bytes of log lines kept of one function in one environment in one minute.
+pub const LOG_BYTES_PER_MINUTE: u64 = 8 * 1024 * 1024;
+/// Most bytes of log lines kept of one function; the oldest go first. Looked after every minute, so it can be more by what a
+/// minute brings.
+pub const LOG_BYTES_PER_FUNCTION: u64 = 64 * 1024 * 1024;
+/// What a log line counts beside its text.
+pub const LOG_LINE_OVERHEAD_BYTES: u64 = 64;
 /// Most log lines of one invocation that are shown at once.
 pub const LOG_LINES_SHOWN: u32 = 10_000;
 /// Longest log line; the rest is cut and the cut is said.

@@ -58,11 +58,28 @@ reads! {
         let query = query.bind(account.as_str()).bind(function_id).bind(i64::from(limit));
         query.fetch_all(conn).await?.iter().rev().map(log_row).collect()
     }
+
+    /// When the newest line was printed that does not fit into `bytes` with those after it, each counted with `overhead`;
+    /// `None` if all fit. Looks at every line of the function.
+    pub async fn logs_beyond(
+        conn, account: &AccountId, function_id: &str, bytes: u64, overhead: u64,
+    ) -> Result<Option<Timestamp>> {
+        let query = sqlx::query(
+            "SELECT time FROM (SELECT time, seq, CAST(sum(octet_length(text) + $4) OVER (ORDER BY time DESC, seq DESC) \
+             AS BIGINT) AS total FROM logs WHERE account = $1 AND function_id = $2) AS l WHERE total > $3 \
+             ORDER BY time DESC LIMIT 1",
+        );
+        let query = query.bind(account.as_str()).bind(function_id).bind(int(bytes)).bind(int(overhead));
+        query.fetch_optional(conn).await?.map(|row| row.time("time")).transpose()
+    }
 }
 
 impl Tx {
     /// Deletes a function's oldest lines from before `time`: those of some 1,000. Returns whether there may be more.
-    pub(crate) async fn prune_logs(&mut self, account: &AccountId, function_id: &str, time: Timestamp) -> Result<bool> {
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn prune_logs(&mut self, account: &AccountId, function_id: &str, time: Timestamp) -> Result<bool> {
         let last = sqlx::query(
             "SELECT time FROM logs WHERE account = $1 AND function_id = $2 AND time < $3 \
              ORDER BY time, seq LIMIT 1 OFFSET $4",

@@ -35,7 +35,7 @@ macro_rules! on_both {
 on_both! {
     server_state, accounts, account_keys, environments, tokens, token_revocation, sessions, login_codes, secret_versions,
     secret_pages, secret_settings, functions, deleting_a_function, invocations_and_logs, pruning, idempotency,
-    other_accounts_reach_nothing, members_and_groups, issuers,
+    other_accounts_reach_nothing, members_and_groups, issuers, logs_within_their_bytes,
 }
 
 async fn server_state(db: Database) {
@@ -793,6 +793,38 @@ macro_rules! change {
         let (account, thing) = ($account.clone(), ($thing).clone());
         tx!($store, |tx| tx.$method(&account, &thing).await)
     }};
+}
+
+async fn logs_within_their_bytes(db: Database) {
+    let store = db.open().await;
+    let id = account(&store, "acc").await;
+    let function = function_row(&id, "mail");
+    let (of, row) = (function.id.clone(), function.clone());
+    tx!(store, |tx| tx.insert_function(&row).await).unwrap();
+    let rows: Vec<_> = (0..3_000u64)
+        .map(|n| store::LogRow {
+            account: id.clone(),
+            function_id: of.clone(),
+            invocation: None,
+            seq: n,
+            time: time(1_000 + i64::try_from(n).unwrap() / 2),
+            stream: "stdout".to_owned(),
+            text: "ü234".to_owned(), // five bytes
+        })
+        .collect();
+    tx!(store, |tx| tx.insert_logs(&rows).await).unwrap();
+    assert_eq!(store.logs_beyond(&id, &of, 3_000 * 15, 10).await, Ok(None));
+    assert_eq!(store.logs_beyond(&id, "other", 0, 10).await, Ok(None));
+    // The newest 1,000 fit; the one before them is of the same moment as none of them.
+    let beyond = store.logs_beyond(&id, &of, 1_000 * 15, 10).await.unwrap().unwrap();
+    assert_eq!(beyond, time(1_999));
+    let mut more = true;
+    while more {
+        let (id, of) = (id.clone(), of.clone());
+        more = tx!(store, |tx| tx.prune_logs(&id, &of, beyond.plus_millis(1)).await).unwrap();
+    }
+    let left = store.function_logs(&id, &of, 9_999).await.unwrap();
+    assert_eq!((left.len(), left[0].seq), (1_000, 2_000));
 }
 
 async fn members_and_groups(db: Database) {

@@ -188,8 +188,26 @@ function listenDefault(module, env) {
 
 // ---- assignment
 
+/**
+ * Puts the secrets before the process's environment, which never holds them. `process.env` asks the same methods, so
+ * both show the same. The C library searches its environment from the start for each name that is set: 1,000 secrets
+ * would take longer than the start of the function.
+ */
+function inject(secrets) {
+  const { env } = Deno;
+  const { get, has, set, delete: remove, toObject } = env;
+  const values = new Map(Object.entries(secrets));
+  Object.assign(env, {
+    get: (name) => values.get(name) ?? get(name),
+    has: (name) => values.has(name) || has(name),
+    set: (name, value) => values.has(name) ? void values.set(name, String(value)) : set(name, value),
+    delete: (name) => (values.delete(name), remove(name)),
+    toObject: () => ({ ...toObject(), ...Object.fromEntries(values) }),
+  });
+}
+
 function arrange(env) {
-  for (const [name, value] of Object.entries(env)) Deno.env.set(name, value);
+  inject(env);
   for (const name of ["DENO_DIR", "DENO_NO_UPDATE_CHECK", "DENO_NODE_SHIM_ACTIVE", "NO_COLOR", "PATH"]) Deno.env.delete(name);
   // The methods are copied onto the one console object, because modules may hold it already.
   const { Console } = Deno[Deno.internal];

@@ -5,6 +5,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::{Stream, StreamExt as _};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::body::JsonBody;
 use super::extract::{Path, Query};
@@ -40,16 +42,26 @@ pub(crate) async fn list(
     Ok(Json(service.list_functions(&caller, page.cursor.as_deref(), rows).await?))
 }
 
-/// Get a function with its deployments and its newest source.
-#[utoipa::path(get, path = "/api/v1/functions/{name}", tag = "functions", operation_id = "get_function", params(("name" = String, Path)),
+/// Which deployment's source is wanted.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SourceQuery {
+    /// Its number; the newest if left out.
+    number: Option<u64>,
+}
+
+/// Get a function with its deployments and the source of one of them.
+#[utoipa::path(get, path = "/api/v1/functions/{name}", tag = "functions", operation_id = "get_function", params(("name" = String, Path), SourceQuery),
     responses((status = 200, description = "The function", body = FunctionDetail),
         (status = "default", description = "Refused", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn get(
     State(service): State<Service>,
     caller: Caller,
     Path(name): Path<String>,
+    Query(source): Query<SourceQuery>,
 ) -> ApiResult<Json<FunctionDetail>> {
-    Ok(Json(service.get_function(&caller, &name).await?))
+    Ok(Json(service.get_function(&caller, &name, source.number).await?))
 }
 
 /// Make an older deployment active again.

@@ -82,6 +82,7 @@ async fn prune(service: &Service, account: AccountId) -> Result<(), Error> {
                 sleep(BETWEEN_SLICES).await;
             }
         }
+        prune_logs(service, &account, &function.id).await?;
     }
     service
         .store
@@ -93,4 +94,25 @@ async fn prune(service: &Service, account: AccountId) -> Result<(), Error> {
         })
         .await?;
     Ok(())
+}
+
+/// Keeps a function's logs within their bytes, whatever their age.
+async fn prune_logs(service: &Service, account: &AccountId, function_id: &str) -> Result<(), Error> {
+    let (most, overhead) = (limits::LOG_BYTES_PER_FUNCTION, limits::LOG_LINE_OVERHEAD_BYTES);
+    let Some(beyond) = service.store.logs_beyond(account, function_id, most, overhead).await? else { return Ok(()) };
+    loop {
+        let (account, function) = (account.clone(), function_id.to_owned());
+        let more = service
+            .store
+            .write(move |tx| {
+                Box::pin(
+                    async move { Ok::<_, Error>(tx.prune_logs(&account, &function, beyond.plus_millis(1)).await?) },
+                )
+            })
+            .await?;
+        if !more {
+            return Ok(());
+        }
+        sleep(BETWEEN_SLICES).await;
+    }
 }

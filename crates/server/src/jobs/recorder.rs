@@ -2,11 +2,12 @@
 //!
 //! Bounded: when the database lags behind, records are dropped and counted rather than requests slowed or memory filled.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::limits::LOG_LINES_PER_MINUTE;
-use domain::{AccountId, FunctionName};
+use domain::limits::{LOG_BYTES_PER_MINUTE, LOG_LINES_PER_MINUTE};
+use domain::{AccountId, EnvironmentName, FunctionName, SecretName};
 use runtime::{LogLine, Stream};
 use store::{InvocationRow, LogRow, Store};
 use tokio::sync::{Notify, broadcast, mpsc, oneshot};
@@ -24,6 +25,8 @@ const GATHER: Duration = Duration::from_millis(20);
 enum Record {
     Invocation(Ended),
     Log(Arc<LogLine>),
+    /// A worker got these secrets.
+    Used((AccountId, EnvironmentName), Vec<SecretName>),
     /// Answered when all that was sent before is stored.
     Flush(oneshot::Sender<()>),
 }
@@ -66,6 +69,11 @@ impl Recorder {
         self.queue.try_send(Record::Log(line)).is_ok()
     }
 
+    /// Takes which secrets a worker got; `false` if it had to be dropped.
+    pub(crate) fn used(&self, account: AccountId, environment: EnvironmentName, names: Vec<SecretName>) -> bool {
+        self.queue.try_send(Record::Used((account, environment), names)).is_ok()
+    }
+
     /// Log lines of every function from now on.
     pub(crate) fn watch(&self) -> broadcast::Receiver<Arc<LogLine>> {
         self.tail.subscribe()
@@ -97,14 +105,16 @@ impl RecorderTask {
             }
             let mut waiting = Vec::new();
             let (mut invocations, mut logs) = (Vec::new(), Vec::new());
+            let mut used: Used = HashMap::new();
             for record in batch.drain(..) {
                 match record {
                     Record::Invocation(ended) => invocations.push(ended.into_row()),
                     Record::Log(line) => logs.extend(within(&mut quota, line)),
+                    Record::Used(place, names) => used.entry(place).or_default().extend(names),
                     Record::Flush(done) => waiting.push(done),
                 }
             }
-            if let Err(error) = write(&store, invocations, logs).await {
+            if let Err(error) = write(&store, invocations, logs, used).await {
                 tracing::error!(error = %error, "invocations were not recorded");
             }
             for done in waiting {
@@ -117,18 +127,31 @@ impl RecorderTask {
 /// The line, or what stands in its place when there were too many.
 fn within(quota: &mut Quota, line: Arc<LogLine>) -> Option<Arc<LogLine>> {
     let source = line.invocation.as_deref().unwrap_or(&line.worker);
-    match quota.count(source, clock::from_system(line.time).as_millis()) {
+    let place = (line.key.account.clone(), line.key.environment.clone(), line.key.function.clone());
+    let instead = |text| Some(Arc::new(LogLine { text, ..(*line).clone() }));
+    match quota.count(source, &place, line.text.len(), clock::from_system(line.time).as_millis()) {
         Verdict::Keep => Some(line),
-        Verdict::Last => {
-            let text = format!("[more than {LOG_LINES_PER_MINUTE} lines in a minute: the rest is not kept]");
-            Some(Arc::new(LogLine { text, ..(*line).clone() }))
+        Verdict::LastLine => {
+            instead(format!("[more than {LOG_LINES_PER_MINUTE} lines in a minute: the rest is not kept]"))
+        }
+        Verdict::LastByte => {
+            let mebibytes = LOG_BYTES_PER_MINUTE >> 20;
+            instead(format!("[the function printed more than {mebibytes} MiB in a minute: the rest is not kept]"))
         }
         Verdict::Drop => None,
     }
 }
 
-async fn write(store: &Store, invocations: Vec<InvocationRow>, logs: Vec<Arc<LogLine>>) -> Result<(), Error> {
-    if invocations.is_empty() && logs.is_empty() {
+/// The secrets that were used, by account and environment.
+type Used = HashMap<(AccountId, EnvironmentName), BTreeSet<SecretName>>;
+
+async fn write(
+    store: &Store,
+    invocations: Vec<InvocationRow>,
+    logs: Vec<Arc<LogLine>>,
+    used: Used,
+) -> Result<(), Error> {
+    if invocations.is_empty() && logs.is_empty() && used.is_empty() {
         return Ok(());
     }
     store
@@ -152,6 +175,10 @@ async fn write(store: &Store, invocations: Vec<InvocationRow>, logs: Vec<Arc<Log
                     }
                 }
                 tx.insert_logs(&rows).await?;
+                for ((account, environment), names) in used {
+                    let names: Vec<_> = names.into_iter().collect();
+                    tx.touch_secrets(&account, &environment, &names, clock::now()).await?;
+                }
                 Ok::<_, Error>(())
             })
         })

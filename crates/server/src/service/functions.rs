@@ -169,15 +169,24 @@ impl Service {
         Ok(Page { items: found.iter().map(|row| show::function(row, &active, &base)).collect(), next_cursor })
     }
 
-    /// A function with its deployments and its newest source.
-    pub(crate) async fn get_function(&self, caller: &Caller, name: &str) -> Result<wire::FunctionDetail, Error> {
+    /// A function with its newest deployments and the source of deployment `number`, or else of the newest.
+    pub(crate) async fn get_function(
+        &self,
+        caller: &Caller,
+        name: &str,
+        number: Option<u64>,
+    ) -> Result<wire::FunctionDetail, Error> {
         let name = FunctionName::parse(name)?;
         self.permit(caller, Action::FunctionGet, None, name.as_str()).await?;
         let account = &caller.actor.account;
         let row = self.store.function(account, &name).await?.ok_or(Error::not_found("function"))?;
         let deployments = self.store.deployments(account, &row.id, None, limits::PAGE_ROWS).await?;
-        let files = match deployments.first() {
-            Some(newest) => self.store.deployment_files(account, &row.id, newest.number).await?.unwrap_or_default(),
+        let files_of = number.or(deployments.first().map(|newest| newest.number));
+        let files = match files_of {
+            Some(number) => {
+                let files = self.store.deployment_files(account, &row.id, number).await?;
+                files.ok_or(Error::not_found("deployment"))?
+            }
             None => BTreeMap::new(),
         };
         let active = self.active(account, None).await?;
@@ -186,7 +195,12 @@ impl Service {
             let active_in = environments_of(&active, &name, deployment.number);
             show::deployment(&name, deployment, active_in, Vec::new())
         });
-        Ok(wire::FunctionDetail { function: show::function(&row, &active, &base), deployments: shown.collect(), files })
+        Ok(wire::FunctionDetail {
+            function: show::function(&row, &active, &base),
+            deployments: shown.collect(),
+            files_of,
+            files,
+        })
     }
 
     async fn active_in(&self, account: &AccountId, name: &FunctionName, number: u64) -> Result<Vec<String>, Error> {

@@ -304,7 +304,10 @@ impl Service {
     async fn assignment(&self, route: &Route) -> Result<Assignment, Error> {
         let (account, environment) = (&route.account, &route.key.environment);
         let key = self.keyring.account(&self.store, account).await?;
-        let stored = self.store.current_values(account, environment).await?;
+        let (stored, code) = tokio::try_join!(
+            self.store.current_values(account, environment),
+            self.store.bundle(account, &route.digest),
+        )?;
         let (mut env, mut versions) = (Vec::new(), BTreeMap::new());
         for value in stored.into_iter().filter(|value| route.secrets.includes(&value.name)) {
             let binding = Binding { secret: &value.secret, environment, version: value.version };
@@ -312,11 +315,7 @@ impl Service {
             versions.insert(value.name.to_string(), value.version);
             env.push((value.name, plain));
         }
-        let code = self
-            .store
-            .bundle(account, &route.digest)
-            .await?
-            .ok_or(Error::Broken("a deployment's bundle is missing"))?;
+        let code = code.ok_or(Error::Broken("a deployment's bundle is missing"))?;
         let code = String::from_utf8(code).map_err(|_| Error::Broken("a bundle is not text"))?;
         self.note_used(route, env.iter().map(|(name, _)| name.clone()).collect());
         let limits = Limits {
@@ -332,23 +331,9 @@ impl Service {
 
     /// Sets `last_used_at`, without making the first caller wait for it.
     fn note_used(&self, route: &Route, names: Vec<domain::SecretName>) {
-        if names.is_empty() {
-            return;
+        if !names.is_empty() && !self.recorder.used(route.account.clone(), route.key.environment.clone(), names) {
+            self.metrics.unrecorded.inc();
         }
-        let (store, account, environment) = (self.store.clone(), route.account.clone(), route.key.environment.clone());
-        tokio::spawn(async move {
-            let noted = store
-                .write(move |tx| {
-                    Box::pin(async move {
-                        tx.touch_secrets(&account, &environment, &names, clock::now()).await?;
-                        Ok::<_, Error>(())
-                    })
-                })
-                .await;
-            if let Err(error) = noted {
-                tracing::warn!(%error, "the time of last use was not noted");
-            }
-        });
     }
 
     fn record(&self, call: Arc<Call>, ran: Ran, status: u16, outcome: &'static str, error: Option<String>) {

@@ -39,7 +39,10 @@ pub struct FunctionDetail {
     pub function: Function,
     /// Newest first.
     pub deployments: Vec<Deployment>,
-    /// The newest deployment's source, by path.
+    /// The deployment that `files` are of: the one that was asked for, or else the newest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files_of: Option<u64>,
+    /// Its source, by path.
     pub files: BTreeMap<String, String>,
 }
 

@@ -29,7 +29,8 @@ pub(in crate::ui) async fn show(
     // A name that no function can have is one that is not here.
     let failed =
         |error| session.failed(if matches!(error, Error::Invalid(_)) { Error::not_found("function") } else { error });
-    let detail = service.get_function(&session.caller, &name).await.map_err(failed)?;
+    let number = params.text("source").and_then(|number| number.parse().ok());
+    let detail = service.get_function(&session.caller, &name, number).await.map_err(failed)?;
     let cursor = params.text("cursor");
     let found = service.list_invocations(&session.caller, &name, None, cursor, INVOCATIONS).await;
     let invocations = found.map_err(|error| session.failed(error))?;
@@ -166,7 +167,7 @@ fn deployments(session: &Session, detail: &FunctionDetail) -> Markup {
                     } }
                     tbody { @for deployment in &detail.deployments {
                         tr {
-                            th scope="row" { span.phone-only { "Deployment " } (deployment.number) }
+                            th scope="row" { span.phone-only { "Deployment " } a href=(format!("?source={}#source", deployment.number)) title="Show its source" { (deployment.number) } }
                             td data-label="Active in" { span.links { @for name in &deployment.active_in { span.badge.good { (name) } " " } @if deployment.active_in.is_empty() { span.muted { "Nowhere" } } } }
                             td data-label="Who may call it" { (parts::access(&deployment.access)) }
                             td data-label="Secrets" { (parts::secrets(&deployment.secrets)) }
@@ -198,9 +199,9 @@ fn rollback_buttons(detail: &FunctionDetail, deployment: &Deployment) -> Markup 
 
 fn source(detail: &FunctionDetail) -> Markup {
     html! {
-        section {
+        section #source {
             h2 { "Source" }
-            p.muted { "Of the newest deployment. To change it, deploy again." }
+            p.muted { @if let Some(number) = detail.files_of { "Of deployment " (number) ". " } "To change it, deploy again." }
             @for (path, text) in &detail.files {
                 details open[detail.files.len() == 1] {
                     summary { code { (visible(path)) } }
