@@ -189,6 +189,7 @@ impl Bundler {
             MapError::Unreadable => BundleError::Deno("it left no source map".to_owned()),
             MapError::Forbidden(path) => report::forbidden(source, &path),
         })?;
+        let code = source_map::without_registries(&code, &packages);
         within_limit(code.len())?;
         let digest = hex::encode(digest(&SHA256, code.as_bytes()));
         Ok(Bundle { code, digest })

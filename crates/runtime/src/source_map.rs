@@ -33,12 +33,25 @@ pub(crate) fn rewrite(code: &str, dir: &Path, source: &Path, cache: &Path) -> Re
         let path = resolve(dir, name);
         let inside = path.strip_prefix(source).or_else(|_| path.strip_prefix(cache));
         let inside = inside.map_err(|_| MapError::Forbidden(path.clone()))?;
+        // Likewise without the registry.
+        let inside: PathBuf = match inside.strip_prefix("npm") {
+            Ok(package) => Path::new("npm").join(package.components().skip(1).collect::<PathBuf>()),
+            Err(_) => inside.to_path_buf(),
+        };
         *entry = Json::String(crate::folder::file_url(&Path::new("/").join(inside)));
     }
     if let Some(map) = map.as_object_mut() {
         map.remove("sourcesContent");
     }
     Ok(format!("{body}{MARKER}{}\n", STANDARD.encode(map.to_string())))
+}
+
+/// `code` without the names of the registries that packages came from. Deno's cache has a folder for each, which esbuild
+/// writes into comments and names of modules; the same packages from a mirror must make the same bundle.
+pub(crate) fn without_registries(code: &str, cache: &Path) -> String {
+    let folders = std::fs::read_dir(cache.join("npm")).into_iter().flatten().flatten();
+    let names = folders.filter_map(|folder| folder.file_name().into_string().ok());
+    names.fold(code.to_owned(), |code, name| code.replace(&format!("/deno/npm/{name}/"), "/deno/npm/"))
 }
 
 /// `relative` seen from `dir`, without `.` and `..`; nothing is looked up.
@@ -76,9 +89,22 @@ mod tests {
 
     #[test]
     fn names_start_at_the_functions_root() {
-        let map = rewritten(r#"["src/lib/a b.ts","../../deno/npm/x/i.js","https://esm.sh/y"]"#).unwrap();
-        assert!(map.contains(r#"["file:///lib/a%20b.ts","file:///npm/x/i.js","https://esm.sh/y"]"#), "{map}");
+        let map = rewritten(r#"["src/lib/a b.ts","../../deno/npm/host/p/1/i.js","https://esm.sh/y"]"#).unwrap();
+        assert!(map.contains(r#"["file:///lib/a%20b.ts","file:///npm/p/1/i.js","https://esm.sh/y"]"#), "{map}");
         assert!(!map.contains("sourcesContent"));
+    }
+
+    #[test]
+    fn a_mirror_of_the_registry_makes_the_same_bundle() {
+        let bundle = |host: &str| {
+            let cache = tempfile::tempdir().unwrap();
+            std::fs::create_dir_all(cache.path().join("npm").join(host)).unwrap();
+            let code =
+                format!("// ../../../deno/npm/{host}/p/1.0.0/i.js\nx(\"../../../deno/npm/{host}/p/1.0.0/i.js\");");
+            super::without_registries(&code, cache.path())
+        };
+        assert_eq!(bundle("registry.example"), bundle("mirror.example_8443"));
+        assert!(bundle("registry.example").contains("\"../../../deno/npm/p/1.0.0/i.js\""));
     }
 
     #[test]

@@ -47,6 +47,10 @@ pub(super) fn parse(stderr: &str, root: &Path) -> BundleError {
     if message.contains("Cannot read file") {
         return outside(file, line, column);
     }
+    if let Some((_, url)) = message.split_once("Do not know how to load path: deno:") {
+        let message = format!("{url} could not be downloaded: is it right, and can the server reach it?");
+        return BundleError::Import { file, line, column, message };
+    }
     if ABOUT_IMPORTS.iter().any(|part| message.contains(part)) {
         // A missing file outside reads like any other outside: whether it exists is not told.
         if message.contains("\"file://") {
@@ -98,6 +102,14 @@ mod tests {
             matches!(&error, BundleError::Syntax { file, line: 4, column: 1, message } if file == "lib/a.ts" && message == "SyntaxError: Expected ','"),
             "{error:?}"
         );
+    }
+
+    #[test]
+    fn what_could_not_be_downloaded_is_said_so() {
+        let text =
+            "error: Do not know how to load path: deno:https://esm.example/x@1\n    at file:///w/src/index.ts:1:18\n";
+        let error = parsed(text).to_string();
+        assert!(error.starts_with("index.ts:1:18: https://esm.example/x@1 could not be downloaded"), "{error}");
     }
 
     #[test]
