@@ -136,6 +136,11 @@ impl Built {
     }
 }
 
+/// Every form in which `value`, or a long line of it, is looked for.
+pub fn forms(value: &Value) -> impl Iterator<Item = Zeroizing<Vec<u8>>> {
+    pieces(value.expose()).flat_map(forms_of)
+}
+
 /// The value, and each long line of a value of several.
 fn pieces(value: &str) -> impl Iterator<Item = &str> {
     let several = value.trim().contains('\n');
