@@ -91,6 +91,12 @@ pub(crate) struct Deploy {
     /// Which secrets it gets: `all`, `referenced` (those that the code reads), `none`, or names parted by commas [default: all]
     #[arg(long, value_name = "WHICH")]
     pub(crate) secrets: Option<String>,
+    /// Where it may send requests: `public` (every public host), `none`, or a host; repeat for more [default: public]
+    #[arg(long, value_name = "HOST")]
+    pub(crate) egress: Vec<String>,
+    /// An endpoint that it connects to by other ways than HTTP, like db.example.com:5432; repeat for more
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) tcp: Vec<String>,
     /// The file of a folder that is run [default: index.ts, or index with another ending]
     #[arg(long, value_name = "PATH")]
     pub(crate) entry: Option<String>,

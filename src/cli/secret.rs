@@ -58,10 +58,11 @@ pub(crate) struct Put {
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) place: InEnvironment,
-    /// How functions get it: `env` puts the value in their environment
+    /// How functions get it: `env` puts the value in their environment, `brokered` a placeholder, which becomes the value on
+    /// requests to the secret's hosts [default: as it is, or env]
     #[arg(long)]
     pub(crate) delivery: Option<String>,
-    /// A host that a brokered secret may be sent to; repeat for more
+    /// A host that a brokered secret may be sent to, like api.stripe.com or *.example.com; repeat for more
     #[arg(long = "host", value_name = "HOST")]
     pub(crate) hosts: Vec<String>,
     /// What people should know about it; no secrets in here

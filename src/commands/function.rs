@@ -50,6 +50,8 @@ async fn deploy(context: &Context, args: Deploy) -> Done {
         timeout_seconds: args.timeout_seconds,
         memory_mib: args.memory_mib,
         cors_origins: Some(args.cors_origins).filter(|origins| !origins.is_empty()),
+        egress: Some(args.egress).filter(|hosts| !hosts.is_empty()),
+        tcp: Some(args.tcp).filter(|endpoints| !endpoints.is_empty()),
         cpu_seconds: args.cpu_seconds,
         response_mib: args.response_mib,
         concurrency: args.concurrency,

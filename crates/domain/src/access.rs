@@ -67,6 +67,9 @@ pub enum Delivery {
     /// The value is in the function's environment.
     #[default]
     Env,
+    /// A placeholder is in the function's environment; the egress broker puts the value in, on requests to the secret's
+    /// hosts.
+    Brokered,
 }
 
 impl Delivery {
@@ -77,7 +80,8 @@ impl Delivery {
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         match text {
             "env" => Ok(Self::Env),
-            _ => Err(Invalid::new("delivery", "delivery_unknown", "must be `env`")),
+            "brokered" => Ok(Self::Brokered),
+            _ => Err(Invalid::new("delivery", "delivery_unknown", "must be `env` or `brokered`")),
         }
     }
 
@@ -85,6 +89,7 @@ impl Delivery {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Env => "env",
+            Self::Brokered => "brokered",
         }
     }
 }

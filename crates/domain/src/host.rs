@@ -50,6 +50,16 @@ impl HostPattern {
         Ok(Self { host: name.to_owned(), below, port })
     }
 
+    /// Its port, if it names one.
+    pub fn port(&self) -> Option<u16> {
+        self.port
+    }
+
+    /// The one host it covers; `None` of a wildcard.
+    pub fn single(&self) -> Option<&str> {
+        (!self.below).then_some(self.host.as_str())
+    }
+
     /// Whether the pattern covers `host` at `port`; one without a port covers every port.
     pub fn matches(&self, host: &str, port: u16) -> bool {
         self.port.is_none_or(|own| own == port) && self.matches_host(host)

@@ -28,7 +28,7 @@ pub mod value;
 pub use access::{Access, Delivery, SecretSelection};
 pub use actor::{Actor, ActorKind, Role};
 pub use cors::CorsOrigins;
-pub use egress::EgressPolicy;
+pub use egress::{EgressPolicy, Endpoint};
 pub use host::HostPattern;
 pub use id::{AccountId, RequestId, SecretId};
 pub use invalid::Invalid;

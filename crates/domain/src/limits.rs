@@ -6,6 +6,10 @@ pub const SECRET_NAME_CHARS: usize = 128;
 pub const SLUG_CHARS: usize = 64;
 /// Largest secret value.
 pub const VALUE_BYTES: usize = 64 * 1024;
+/// Most hosts of a secret or of an egress policy.
+pub const HOSTS: usize = 100;
+/// Most TCP endpoints that a function declares.
+pub const ENDPOINTS: usize = 10;
 /// Longest note on a secret, in characters.
 pub const NOTE_CHARS: usize = 1_000;
 /// Most secrets in one account.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Access, AccountId, CorsOrigins, EnvironmentName, FunctionName, SecretSelection, Timestamp};
+use domain::{
+    Access, AccountId, CorsOrigins, EgressPolicy, Endpoint, EnvironmentName, FunctionName, SecretSelection, Timestamp,
+};
 use sqlx::any::AnyRow;
 
 use crate::columns::{Columns, int, json_text};
@@ -27,6 +29,10 @@ pub struct DeploymentRow {
     pub limits_json: String,
     /// From which pages it may be called.
     pub cors_origins: CorsOrigins,
+    /// Where it may send requests.
+    pub egress: EgressPolicy,
+    /// The TCP endpoints it declares.
+    pub tcp: Vec<Endpoint>,
     /// The secret names its code mentions, as the service writes them.
     pub referenced: Option<String>,
     /// When it was deployed.
@@ -65,6 +71,10 @@ pub struct ActiveDeployment {
     pub limits_json: String,
     /// From which pages it may be called.
     pub cors_origins: CorsOrigins,
+    /// Where it may send requests.
+    pub egress: EgressPolicy,
+    /// The TCP endpoints it declares.
+    pub tcp: Vec<Endpoint>,
 }
 
 fn deployment_row(row: &AnyRow) -> Result<DeploymentRow> {
@@ -77,6 +87,8 @@ fn deployment_row(row: &AnyRow) -> Result<DeploymentRow> {
         secrets: row.parse("secrets", SecretSelection::from_text)?,
         limits_json: row.col("limits_json")?,
         cors_origins: row.parse("cors_origins", CorsOrigins::from_text)?,
+        egress: row.parse("egress", EgressPolicy::from_text)?,
+        tcp: row.parse("tcp", |text| text.split(',').filter(|one| !one.is_empty()).map(Endpoint::parse).collect())?,
         referenced: row.col("referenced")?,
         created_at: row.time("created_at")?,
         created_by: row.col("created_by")?,
@@ -101,6 +113,8 @@ fn active_deployment_row(row: &AnyRow) -> Result<ActiveDeployment> {
         secrets: row.parse("secrets", SecretSelection::from_text)?,
         limits_json: row.col("limits_json")?,
         cors_origins: row.parse("cors_origins", CorsOrigins::from_text)?,
+        egress: row.parse("egress", EgressPolicy::from_text)?,
+        tcp: row.parse("tcp", |text| text.split(',').filter(|one| !one.is_empty()).map(Endpoint::parse).collect())?,
     })
 }
 
@@ -120,7 +134,7 @@ reads! {
     ) -> Result<Vec<(FunctionName, DeploymentRow)>> {
         let query = sqlx::query(
             "SELECT f.name, d.function_id, d.number, d.digest, d.entry, d.access, d.secrets, d.limits_json, d.cors_origins, \
-             d.referenced, d.created_at, d.created_by FROM functions f \
+             d.egress, d.tcp, d.referenced, d.created_at, d.created_by FROM functions f \
              JOIN active a ON a.account = f.account AND a.function_id = f.id \
              JOIN deployments d ON d.account = f.account AND d.function_id = f.id AND d.number = a.number \
              WHERE f.account = $1 AND a.environment = $2 ORDER BY f.name",
@@ -134,7 +148,7 @@ reads! {
         conn, account: &AccountId, environment: &EnvironmentName, function: &FunctionName,
     ) -> Result<Option<ActiveDeployment>> {
         let query = sqlx::query(
-            "SELECT d.function_id, d.number, d.digest, d.access, d.secrets, d.limits_json, d.cors_origins FROM functions f \
+            "SELECT d.function_id, d.number, d.digest, d.access, d.secrets, d.limits_json, d.cors_origins, d.egress, d.tcp FROM functions f \
              JOIN active a ON a.account = f.account AND a.function_id = f.id \
              JOIN deployments d ON d.account = f.account AND d.function_id = f.id AND d.number = a.number \
              WHERE f.account = $1 AND f.name = $2 AND a.environment = $3",
@@ -148,7 +162,7 @@ reads! {
         conn, account: &AccountId, function_id: &str, before: Option<u64>, limit: u32,
     ) -> Result<Vec<DeploymentRow>> {
         let query = sqlx::query(
-            "SELECT function_id, number, digest, entry, access, secrets, limits_json, cors_origins, referenced, created_at, created_by \
+            "SELECT function_id, number, digest, entry, access, secrets, limits_json, cors_origins, egress, tcp, referenced, created_at, created_by \
              FROM deployments WHERE account = $1 AND function_id = $2 AND number < $3 ORDER BY number DESC LIMIT $4",
         );
         let query = query.bind(account.as_str()).bind(function_id);
@@ -161,7 +175,7 @@ reads! {
         conn, account: &AccountId, function_id: &str, number: u64,
     ) -> Result<Option<DeploymentRow>> {
         let query = sqlx::query(
-            "SELECT function_id, number, digest, entry, access, secrets, limits_json, cors_origins, referenced, created_at, created_by \
+            "SELECT function_id, number, digest, entry, access, secrets, limits_json, cors_origins, egress, tcp, referenced, created_at, created_by \
              FROM deployments WHERE account = $1 AND function_id = $2 AND number = $3",
         );
         let query = query.bind(account.as_str()).bind(function_id).bind(int(number));
@@ -220,8 +234,8 @@ impl Tx {
         let number = rows.first().ok_or(StoreError::Missing)?.number("number")?;
         sqlx::query(
             "INSERT INTO deployments (account, function_id, number, digest, entry, access, secrets, limits_json, \
-             referenced, created_at, created_by, files, cors_origins) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+             referenced, created_at, created_by, files, cors_origins, egress, tcp) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         )
         .bind(account.as_str())
         .bind(&row.function_id)
@@ -236,6 +250,8 @@ impl Tx {
         .bind(&row.created_by)
         .bind(json_text(files))
         .bind(row.cors_origins.to_text())
+        .bind(row.egress.to_text())
+        .bind(row.tcp.iter().map(ToString::to_string).collect::<Vec<_>>().join(","))
         .execute(self.connection().await?)
         .await?;
         Ok(number)

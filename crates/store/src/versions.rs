@@ -1,6 +1,6 @@
 //! The versions of secrets: ciphertexts, which stay until they are destroyed, and what remains of them then.
 
-use domain::{AccountId, Delivery, EnvironmentName, SecretId, SecretName, Timestamp};
+use domain::{AccountId, Delivery, EnvironmentName, HostPattern, SecretId, SecretName, Timestamp};
 use sqlx::any::AnyRow;
 
 use crate::columns::{Columns, int, json_text};
@@ -34,6 +34,8 @@ pub struct StoredValue {
     pub version: u64,
     /// How it reaches functions.
     pub delivery: Delivery,
+    /// Where the broker may send it.
+    pub hosts: Vec<HostPattern>,
     /// The current version's ciphertext.
     pub ciphertext: Vec<u8>,
 }
@@ -48,12 +50,19 @@ fn version_row(row: &AnyRow) -> Result<VersionRow> {
     })
 }
 
+fn hosts(json: &str) -> Result<Vec<HostPattern>> {
+    let corrupt = StoreError::Corrupt { what: "hosts" };
+    let texts: Vec<String> = serde_json::from_str(json).map_err(|_| corrupt.clone())?;
+    texts.iter().map(|text| HostPattern::parse(text)).collect::<Result<_, _>>().map_err(|_| corrupt)
+}
+
 fn stored_value(row: &AnyRow) -> Result<StoredValue> {
     Ok(StoredValue {
         secret: SecretId::new(row.col::<String>("id")?),
         name: row.parse("name", SecretName::parse)?,
         version: row.number("version")?,
         delivery: row.parse("delivery", Delivery::parse)?,
+        hosts: hosts(&row.col::<String>("hosts")?)?,
         ciphertext: row.col("ciphertext")?,
     })
 }
@@ -91,7 +100,7 @@ reads! {
         conn, account: &AccountId, environment: &EnvironmentName, name: &SecretName,
     ) -> Result<Option<StoredValue>> {
         let query = sqlx::query(
-            "SELECT s.id, s.name, s.version, s.delivery, v.ciphertext FROM secrets s JOIN secret_versions v \
+            "SELECT s.id, s.name, s.version, s.delivery, s.hosts, v.ciphertext FROM secrets s JOIN secret_versions v \
              ON v.account = s.account AND v.secret_id = s.id AND v.version = s.version \
              WHERE s.account = $1 AND s.environment = $2 AND s.name = $3",
         );
@@ -115,23 +124,24 @@ reads! {
         }
         let sql = match conn.backend_name() == "SQLite" {
             true => select!(
-                "json_group_array(json_array(s.id, s.name, s.version, s.delivery, hex(v.ciphertext)) ORDER BY s.name)"
+                "json_group_array(json_array(s.id, s.name, s.version, s.delivery, s.hosts, hex(v.ciphertext)) ORDER BY s.name)"
             ),
             false => select!(
-                "CAST(coalesce(json_agg(json_build_array(s.id, s.name, s.version, s.delivery, \
+                "CAST(coalesce(json_agg(json_build_array(s.id, s.name, s.version, s.delivery, s.hosts, \
                  encode(v.ciphertext, 'hex')) ORDER BY s.name), '[]') AS TEXT)"
             ),
         };
         let query = sqlx::query(sql).bind(account.as_str()).bind(environment.as_str());
-        let found: Vec<(String, String, u64, String, String)> = query.fetch_one(conn).await?.json("found")?;
+        let found: Vec<(String, String, u64, String, String, String)> = query.fetch_one(conn).await?.json("found")?;
         found
             .into_iter()
-            .map(|(secret, name, version, delivery, ciphertext)| {
+            .map(|(secret, name, version, delivery, to, ciphertext)| {
                 Ok(StoredValue {
                     secret: SecretId::new(secret),
                     name: SecretName::parse(&name).map_err(|_| StoreError::Corrupt { what: "name" })?,
                     version,
                     delivery: Delivery::parse(&delivery).map_err(|_| StoreError::Corrupt { what: "delivery" })?,
+                    hosts: hosts(&to)?,
                     ciphertext: hex::decode(ciphertext).map_err(|_| StoreError::Corrupt { what: "ciphertext" })?,
                 })
             })
@@ -142,8 +152,8 @@ reads! {
 impl Tx {
     pub(crate) async fn insert_version(&mut self, row: &SecretRow, ciphertext: &[u8]) -> Result<()> {
         let insert = Statement::new(
-            "INSERT INTO secret_versions (account, secret_id, version, mask, created_at, created_by, ciphertext) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO secret_versions (account, secret_id, version, mask, created_at, created_by, ciphertext, \
+             delivery, hosts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
         .bind(row.account.as_str())
         .bind(row.id.as_str())
@@ -151,7 +161,9 @@ impl Tx {
         .bind(row.mask.as_str())
         .bind(row.updated_at.as_millis())
         .bind(row.updated_by.as_str())
-        .bind(ciphertext);
+        .bind(ciphertext)
+        .bind(row.delivery.as_str())
+        .bind(json_text(&row.hosts));
         self.defer(insert).await
     }
 
@@ -187,7 +199,8 @@ impl Tx {
         self.insert_version(row, ciphertext).await
     }
 
-    /// Makes a version current. `false` if there is no such version or it was destroyed.
+    /// Makes a version current, delivered as it was when it was put: a value does not follow to hosts that were named for a
+    /// later one. `false` if there is no such version or it was destroyed.
     ///
     /// # Errors
     /// The database's.
@@ -200,8 +213,10 @@ impl Tx {
         by: &str,
     ) -> Result<bool> {
         let done = sqlx::query(
-            "UPDATE secrets SET version = $3, updated_at = $4, updated_by = $5 WHERE account = $1 AND id = $2 \
-             AND EXISTS (SELECT 1 FROM secret_versions v WHERE v.account = $1 AND v.secret_id = $2 AND v.version = $3 \
+            "UPDATE secrets SET version = $3, updated_at = $4, updated_by = $5, (delivery, hosts) = \
+             (SELECT v.delivery, v.hosts FROM secret_versions v \
+             WHERE v.account = $1 AND v.secret_id = $2 AND v.version = $3) WHERE account = $1 AND id = $2 AND EXISTS \
+             (SELECT 1 FROM secret_versions v WHERE v.account = $1 AND v.secret_id = $2 AND v.version = $3 \
              AND v.destroyed_at IS NULL)",
         )
         .bind(account.as_str())

@@ -331,6 +331,7 @@ async fn secret_pages(db: Database) {
         name: a1,
         version: 1,
         delivery: Delivery::Env,
+        hosts: Vec::new(),
         ciphertext: b"test A1".to_vec(),
     };
     assert_eq!(values[1], expected);

@@ -348,7 +348,7 @@ async fn a_newer_schema_is_refused(db: Database) {
     ))
     .await;
     let refused = Store::open(&db.location).await.map(|_| ());
-    assert_eq!(refused, Err(StoreError::NewerSchema { found: 9999, known: 4 }));
+    assert_eq!(refused, Err(StoreError::NewerSchema { found: 9999, known: 5 }));
     assert!(refused.unwrap_err().to_string().contains("run the newer program"));
 }
 

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use domain::{
-    Access, AccountId, Action, CorsOrigins, EnvironmentName, FunctionName, Invalid, SecretName, SecretSelection, limits,
+    Access, AccountId, Action, CorsOrigins, EgressPolicy, Endpoint, EnvironmentName, FunctionName, Invalid, SecretName,
+    SecretSelection, limits,
 };
 use runtime::Source;
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,8 @@ struct Checked {
     secrets: Wanted,
     limits: StoredLimits,
     cors_origins: CorsOrigins,
+    egress: EgressPolicy,
+    tcp: Vec<Endpoint>,
     source: Source,
 }
 
@@ -332,6 +335,8 @@ impl Checked {
             secrets,
             limits_json: serde_json::to_string(&self.limits).unwrap_or_default(),
             cors_origins: self.cors_origins,
+            egress: self.egress,
+            tcp: self.tcp,
             created_at: now,
             created_by: permit.actor_name(),
         };
@@ -350,6 +355,7 @@ impl Checked {
             .detail("digest", &deployment.digest)
             .detail("access", &deployment.access);
         let event = event.detail("cors_origins", deployment.cors_origins.to_text());
+        let event = event.detail("egress", deployment.egress.to_text()).detail("tcp", texts(&deployment.tcp).join(","));
         tx.append_audit(&event.detail("secrets", deployment.secrets.to_text())).await?;
         let missing = missing(tx, &self.account, &active.environment, &deployment).await?;
         Ok((function, deployment, missing))
@@ -429,8 +435,40 @@ fn check(
         concurrency: within("concurrency", input.concurrency.unwrap_or_else(concurrency), 1, 1000)?,
     };
     let cors_origins = CorsOrigins::parse(input.cors_origins.iter().flatten().map(String::as_str))?;
+    let egress = match &input.egress {
+        Some(words) => EgressPolicy::parse(words.iter().map(String::as_str))?,
+        None => EgressPolicy::default(),
+    };
+    let tcp = endpoints(input.tcp.as_deref().unwrap_or_default(), &egress)?;
     let account = caller.actor.account.clone();
-    Ok(Checked { account, name, environment, access, secrets, limits, cors_origins, source })
+    Ok(Checked { account, name, environment, access, secrets, limits, cors_origins, egress, tcp, source })
+}
+
+fn endpoints(texts: &[String], egress: &EgressPolicy) -> Result<Vec<Endpoint>, Invalid> {
+    if texts.len() > limits::ENDPOINTS {
+        return Err(Invalid::new("tcp", "too_many_endpoints", format!("must be at most {}", limits::ENDPOINTS)));
+    }
+    let mut endpoints: Vec<Endpoint> = Vec::new();
+    for (index, text) in texts.iter().enumerate() {
+        let field = format!("tcp[{index}]");
+        let endpoint = Endpoint::parse(text).map_err(|invalid| Invalid { field: field.clone(), ..invalid })?;
+        if !egress.allows(endpoint.host(), endpoint.port()) {
+            return Err(Invalid::new(field, "endpoint_outside_egress", "must be within `egress`"));
+        }
+        // In the worker each port is one endpoint's.
+        if endpoints.iter().any(|other| other.port() == endpoint.port() && *other != endpoint) {
+            return Err(Invalid::new(field, "endpoint_port_twice", "must not share its port with another host"));
+        }
+        if !endpoints.contains(&endpoint) {
+            endpoints.push(endpoint);
+        }
+    }
+    Ok(endpoints)
+}
+
+/// Endpoints as people write them.
+pub(super) fn texts(endpoints: &[Endpoint]) -> Vec<String> {
+    endpoints.iter().map(ToString::to_string).collect()
 }
 
 fn within(field: &str, number: u32, least: u32, most: u32) -> Result<u32, Invalid> {

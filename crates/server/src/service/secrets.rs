@@ -1,9 +1,10 @@
 //! Secrets: put, get, list, versions, activate, delete.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use domain::mask::mask;
-use domain::{AccountId, Action, Delivery, EnvironmentName, Invalid, SecretId, SecretName, Value, limits};
+use domain::{AccountId, Action, Delivery, EnvironmentName, HostPattern, Invalid, SecretId, SecretName, Value, limits};
 use envelope::{AccountKey, Binding};
 use store::{IdempotencyRow, SecretRow};
 use zeroize::Zeroizing;
@@ -44,6 +45,7 @@ struct Checked {
     value: Value,
     mask: String,
     delivery: Option<Delivery>,
+    hosts: Option<Vec<String>>,
     note: Option<String>,
     rotate_after_days: Option<u32>,
     if_match: Option<String>,
@@ -232,6 +234,7 @@ impl Checked {
             None => self.insert(tx, key, now, &actor).await?,
         };
         let event = permit.done().detail("version", row.version).detail("delivery", row.delivery.as_str());
+        let event = if row.hosts.is_empty() { event } else { event.detail("hosts", row.hosts.join(" ")) };
         tx.append_audit(&event).await?;
         if let Some((idempotency_key, fingerprint)) = self.idempotency {
             let status = if created { 201 } else { 200 };
@@ -266,6 +269,7 @@ impl Checked {
             );
             return Err(Error::Limit { code: "too_many_secrets", detail });
         }
+        delivered(self.delivery.unwrap_or_default(), self.hosts.as_deref().unwrap_or_default())?;
         let id = SecretId::new(new_id());
         let ciphertext = self.encrypt(key, &id, 1);
         let row = SecretRow {
@@ -276,7 +280,7 @@ impl Checked {
             version: 1,
             mask: self.mask.clone(),
             delivery: self.delivery.unwrap_or_default(),
-            hosts: Vec::new(),
+            hosts: self.hosts.clone().unwrap_or_default(),
             note: self.note.clone().unwrap_or_default(),
             rotate_after_days: self.rotate_after_days,
             created_at: now,
@@ -302,6 +306,13 @@ impl Checked {
         row.version = version;
         row.mask.clone_from(&self.mask);
         row.delivery = self.delivery.unwrap_or(row.delivery);
+        if let Some(hosts) = &self.hosts {
+            row.hosts.clone_from(hosts);
+        }
+        if row.delivery == Delivery::Env && self.hosts.is_none() {
+            row.hosts.clear();
+        }
+        delivered(row.delivery, &row.hosts)?;
         if let Some(note) = &self.note {
             row.note.clone_from(note);
         }
@@ -322,11 +333,7 @@ fn check(
 ) -> Result<Checked, Error> {
     let value = Value::new(input.value)?;
     let delivery = input.delivery.as_deref().map(Delivery::parse).transpose()?;
-    if input.hosts.as_ref().is_some_and(|hosts| !hosts.is_empty()) {
-        return Err(
-            Invalid::new("hosts", "hosts_without_broker", "only brokered secrets have hosts; leave it out").into()
-        );
-    }
+    let hosts = input.hosts.as_deref().map(hosts).transpose()?;
     if input.note.as_ref().is_some_and(|note| note.chars().count() > limits::NOTE_CHARS || note.contains('\0')) {
         return Err(Invalid::new(
             "note",
@@ -345,8 +352,9 @@ fn check(
             return Err(Error::from(Invalid::new("Idempotency-Key", "idempotency_key_invalid", rule)));
         }
         let text = Zeroizing::new(format!(
-            "{name}\n{environment}\n{:?}\n{:?}\n{:?}\n{}",
+            "{name}\n{environment}\n{:?}\n{:?}\n{:?}\n{:?}\n{}",
             delivery,
+            hosts,
             input.note,
             input.rotate_after_days,
             value.expose()
@@ -363,12 +371,40 @@ fn check(
         environment,
         value,
         delivery,
+        hosts,
         note: input.note,
         rotate_after_days: input.rotate_after_days,
         if_match: input.if_match,
         if_none_match: input.if_none_match,
         idempotency: idempotency.transpose()?,
     })
+}
+
+/// Hosts as they are kept: each once, in the pattern's own spelling.
+fn hosts(texts: &[String]) -> Result<Vec<String>, Invalid> {
+    if texts.len() > limits::HOSTS {
+        return Err(Invalid::new("hosts", "too_many_hosts", format!("must be at most {}", limits::HOSTS)));
+    }
+    let parse = |(index, text): (usize, &String)| {
+        HostPattern::parse(text).map_err(|invalid| Invalid { field: format!("hosts[{index}]"), ..invalid })
+    };
+    let patterns = texts.iter().enumerate().map(parse).collect::<Result<BTreeSet<_>, _>>()?;
+    Ok(patterns.iter().map(ToString::to_string).collect())
+}
+
+/// The rule that a brokered secret has hosts, and no other has.
+fn delivered(delivery: Delivery, hosts: &[String]) -> Result<(), Invalid> {
+    match (delivery, hosts.is_empty()) {
+        (Delivery::Brokered, true) => Err(Invalid::new(
+            "hosts",
+            "hosts_missing",
+            "a brokered secret must name the hosts that its value may be sent to",
+        )),
+        (Delivery::Env, false) => {
+            Err(Invalid::new("hosts", "hosts_without_broker", "only brokered secrets have hosts; leave it out"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The environment that is meant.

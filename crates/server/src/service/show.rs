@@ -1,12 +1,12 @@
 //! Rows as the API shows them. Nothing here has a value to show.
 
-use domain::{ActorKind, FunctionName, IssuerKeys, SecretSelection, Timestamp};
+use domain::{ActorKind, EgressPolicy, FunctionName, IssuerKeys, SecretSelection, Timestamp};
 use store::{
     AccountRow, DeploymentRow, EnvironmentRow, FunctionRow, GroupRow, InvocationRow, IssuerRow, LogRow, MemberRow,
     SecretRow, TokenRow, VersionRow,
 };
 
-use super::functions::{Active, Uses};
+use super::functions::{Active, Uses, texts};
 use crate::wire;
 
 fn time(time: Timestamp) -> String {
@@ -145,10 +145,21 @@ pub(super) fn deployment(
         access: row.access.to_string(),
         secrets,
         cors_origins: row.cors_origins.iter().map(str::to_owned).collect(),
+        egress: egress(&row.egress),
+        tcp: texts(&row.tcp),
         active_in,
         missing_secrets,
         created_at: time(row.created_at),
         created_by: row.created_by.clone(),
+    }
+}
+
+/// A policy in the API's words.
+fn egress(policy: &EgressPolicy) -> Vec<String> {
+    match policy {
+        EgressPolicy::Public => vec!["public".to_owned()],
+        EgressPolicy::None => vec!["none".to_owned()],
+        EgressPolicy::Hosts(hosts) => hosts.iter().map(ToString::to_string).collect(),
     }
 }
 

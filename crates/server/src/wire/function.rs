@@ -62,6 +62,11 @@ pub struct Deployment {
     /// From which pages it may be called; absent if it answers browsers itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cors_origins: Vec<String>,
+    /// Where it may send requests: `["public"]`, `["none"]`, or hosts.
+    pub egress: Vec<String>,
+    /// The TCP endpoints it declares.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tcp: Vec<String>,
     /// The environments where it is active.
     pub active_in: Vec<String>,
     /// Names that the code reads and that have no value for it in the environment it was just made active in. Found by
@@ -109,6 +114,14 @@ pub struct PutFunction {
     /// then answers what browsers ask in advance; if left out, the function has to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cors_origins: Option<Vec<String>>,
+    /// Where it may send requests: `["public"]` is every public host, `["none"]` no host, else hosts as in `hosts` of a
+    /// secret, at every port if they name none; at most 100. Public if left out. Private networks are never reached, but
+    /// those that the operator allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub egress: Option<Vec<String>>,
+    /// TCP endpoints, `host:port`, that it connects to by other ways than HTTP; at most 10. They must be within `egress`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tcp: Option<Vec<String>>,
     /// Where it becomes active; `production` if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,

@@ -71,9 +71,11 @@ pub struct PutSecret {
     pub value: RawValue,
     /// `production` if left out.
     pub environment: Option<String>,
-    /// `env`.
+    /// `env` (the value is in functions' environment) or `brokered` (a placeholder is; the egress broker puts the value in, on
+    /// requests to `hosts`); a new secret is `env` if left out.
     pub delivery: Option<String>,
-    /// For brokered secrets only.
+    /// Where a brokered secret may be sent, over TLS: `api.example.com`, `*.example.com` (below it), each with a port if it is
+    /// not 443. At most 100.
     pub hosts: Option<Vec<String>>,
     /// At most 1,000 characters.
     pub note: Option<String>,

@@ -5,8 +5,8 @@
 use domain::audit::event::Outcome;
 use domain::audit::{AuditEvent, EventActor, Resource};
 use domain::{
-    Access, AccountId, AccountName, ActorKind, Delivery, EnvironmentName, FunctionName, RequestId, ScopeSet, SecretId,
-    SecretName, SecretSelection, Timestamp, TokenName,
+    Access, AccountId, AccountName, ActorKind, Delivery, EgressPolicy, Endpoint, EnvironmentName, FunctionName,
+    RequestId, ScopeSet, SecretId, SecretName, SecretSelection, Timestamp, TokenName,
 };
 use sqlx::{AnyConnection, AssertSqlSafe, Connection};
 use store::{
@@ -216,6 +216,8 @@ pub fn deployment_row(function_id: &str, digest: &str) -> DeploymentRow {
         digest: digest.to_owned(),
         entry: "index.ts".to_owned(),
         access: Access::Public,
+        egress: EgressPolicy::parse(["api.example.com", "*.example.org:8443"]).unwrap(),
+        tcp: vec![Endpoint::parse("db.example.com:5432").unwrap()],
         secrets: SecretSelection::Only([secret_name("A"), secret_name("B")].into()),
         limits_json: "{}".to_owned(),
         cors_origins: domain::CorsOrigins::parse(["https://app.example", "http://localhost:3000"]).unwrap(),
