@@ -9,6 +9,7 @@ pub mod actor;
 pub mod audit;
 mod cors;
 pub mod id;
+pub mod import;
 pub mod invalid;
 pub mod limits;
 pub mod mask;
