@@ -7,6 +7,7 @@
 pub mod access;
 pub mod actor;
 pub mod audit;
+pub mod catalogue;
 mod cors;
 pub mod id;
 pub mod import;
