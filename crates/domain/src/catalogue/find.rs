@@ -99,7 +99,8 @@ pub fn suggest(value: &str) -> Vec<Suggestion> {
         .filter_map(|(provider, secret)| {
             let prefix = secret.prefix_len(core);
             let telling = if prefix == 0 && secret.distinct { TELLING } else { prefix };
-            let certain = telling > 0 && secret.fits(core) && core.len() > prefix;
+            let known = telling >= TELLING || (telling > 0 && secret.format.is_some());
+            let certain = known && secret.fits(core) && core.len() > prefix;
             let name = secret.name().filter(|_| certain || prefix >= TELLING)?;
             Some(Suggestion { provider, secret, name, mode: secret.mode(core), certain, telling })
         })

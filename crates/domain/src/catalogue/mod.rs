@@ -61,8 +61,10 @@ pub struct Secret {
     pub distinct: bool,
     /// What a mask of one looks like: an example to show, no value.
     pub mask: String,
-    /// Hosts it is sent to, exact or `*.` and a domain. Empty if it never leaves the function as it is (signing secrets,
-    /// connection strings): then only `env` delivery works.
+    /// Hosts it is sent to: exact, or `*.` and a domain at which the provider itself answers everywhere, or
+    /// `{project}.example.com`, of which the person must fill in the part in braces: customers' own code answers at its
+    /// neighbours, so a wildcard would hand the value to strangers. Empty if it never leaves the function as it is
+    /// (signing secrets, connection strings): then only `env` delivery works.
     pub hosts: Vec<String>,
     /// Where to get one.
     pub get: Obtain,
@@ -174,6 +176,11 @@ impl Secret {
     /// The name to suggest.
     pub fn name(&self) -> Option<&SecretName> {
         self.names.first()
+    }
+
+    /// The hosts that can be taken over as they are.
+    pub fn ready_hosts(&self) -> impl Iterator<Item = &str> {
+        self.hosts.iter().map(String::as_str).filter(|host| !host.contains('{'))
     }
 
     /// Whether a value has the form of one. True where no form is known.
