@@ -35,7 +35,7 @@ function* texts(count, seed) {
   const some = (least, most, make) => Array.from({ length: least + Math.floor(next() * (most - least + 1)) }, make).join("");
   const space = () => pick(["", "", "", " ", "  ", "\t", "\u00a0", "\n"]);
   const key = () => pick(["A", "B", "C_1", "a.b", "x-y", "export", "9"]);
-  const word = () => pick(["x", "yz", "1", " ", "#", "\\n", "\\r", "\\\\", "\\'", '\\"', "\\`", "$A", "${A}", "=", ":", "é", "😀", "{\"a\":1}", "\t"]);
+  const word = () => pick(["x", "yz", "1", " ", "#", "\\n", "\\r", "\\\\", "\\'", '\\"', "\\`", '\\" #', "\\' # ", "$A", "${A}", "=", ":", "é", "😀", "{\"a\":1}", "\t"]);
   const quoted = () => {
     const quote = pick(["'", '"', "`"]);
     return quote + some(0, 4, () => pick([word, word, () => "\n", () => pick(["'", '"', "`"])])()) + pick([quote, quote, quote, ""]);

@@ -439,3 +439,21 @@ fn the_documentation_lists_all() {
         "the catalogue changed: look at the diff, then UPDATE_GOLDEN=1"
     );
 }
+
+proptest::proptest! {
+    /// Whatever is pasted under whatever name, it is looked at without a panic and nothing of it is told.
+    #[test]
+    fn anything_can_be_reviewed(
+        before in "|\"|'|Bearer |A_KEY=|export |sk_live_|<|\\$\\{|-----BEGIN |https://|postgres://a:|\u{feff}",
+        secret in "[\u{e0}-\u{17f}]{8}",
+        after in "|\"|'|\\}|>|\\n|EXAMPLE|@localhost/x|\\*\\*\\*\\*|\\PC{0,20}",
+    ) {
+        let value = format!("{before}{secret}{after}");
+        for wanted in ["STRIPE_SECRET_KEY", "VITE_X", "DATABASE_URL", "ANYTHING"] {
+            let told = format!("{:?}", review(wanted, &value, "production"));
+            proptest::prop_assert!(!told.contains(&secret));
+        }
+        catalogue::suggest(&value);
+        catalogue::search(&value);
+    }
+}

@@ -54,3 +54,16 @@ fn generated_texts() {
         import_agrees(text.as_bytes(), &npm, &text);
     }
 }
+
+proptest::proptest! {
+    /// Whatever a file holds, it is read without a panic, and no name is given twice.
+    #[test]
+    fn anything_can_be_read(text in "[A-C=:'\"`#\\\\ \\n\\r{}\\[\\],\u{2028}&*!-]{0,200}|\\PC{0,200}") {
+        for format in [Format::Dotenv, Format::Json, Format::Yaml] {
+            if let Ok(import) = read(format, text.as_bytes()) {
+                let names: std::collections::BTreeSet<_> = import.entries.iter().map(|entry| entry.name.as_str()).collect();
+                proptest::prop_assert_eq!(names.len(), import.entries.len());
+            }
+        }
+    }
+}

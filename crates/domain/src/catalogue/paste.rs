@@ -147,7 +147,7 @@ pub(super) fn is_placeholder(core: &str) -> bool {
     if core.len() > 256 {
         return false;
     }
-    let small = core.to_lowercase();
+    let small = zeroize::Zeroizing::new(core.to_ascii_lowercase());
     let wrapped = |open: char, close: char| core.len() > 2 && core.starts_with(open) && core.ends_with(close);
     let same = || core.chars().all(|c| core.starts_with(c));
     PLACEHOLDERS.contains(&small.as_str())

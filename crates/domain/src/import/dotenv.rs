@@ -337,7 +337,7 @@ mod tests {
             ["\n", "A='\n", "A=\"\\\"\n", "A\n", "export ", "A= ", "#\n", "\\'", "A=`\\` \\` \n", "'\n\u{2028}", "A:\n"]
         {
             for end in ["", "!", "\n\"", "'", "="] {
-                let text = unit.repeat((256 << 10) / unit.len()) + end;
+                let text = unit.repeat((64 << 10) / unit.len()) + end;
                 parse(&text);
             }
         }
