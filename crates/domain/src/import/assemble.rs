@@ -161,14 +161,13 @@ mod tests {
 
     #[test]
     fn a_pem_key_without_quotes_is_rejected_whole() {
-        let import =
-            dotenv("A=1\nKEY=-----BEGIN PRIVATE KEY-----\nCANARY+/x\nCANARY==\n-----END PRIVATE KEY-----\nB=2\n");
+        let import = dotenv("A=1\nKEY=-----BEGIN NO KEY-----\nCANARY+/x\nCANARY==\n-----END NO KEY-----\nB=2\n");
         assert_eq!(taken(&import), [(1, "A", "1"), (6, "B", "2")]);
         assert_eq!(refused(&import), [2, 3, 4, 5].map(|line| (line, None, "pem_unquoted")));
         assert!(!format!("{import:?}").contains("CANARY"));
-        let import = dotenv("KEY=\"-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----\"\n");
-        assert_eq!(taken(&import), [(1, "KEY", "-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----")]);
-        let import = dotenv("KEY=-----BEGIN PRIVATE KEY-----\nA=1\n");
+        let import = dotenv("KEY=\"-----BEGIN NO KEY-----\nabc\n-----END NO KEY-----\"\n");
+        assert_eq!(taken(&import), [(1, "KEY", "-----BEGIN NO KEY-----\nabc\n-----END NO KEY-----")]);
+        let import = dotenv("KEY=-----BEGIN NO KEY-----\nA=1\n");
         assert_eq!((taken(&import).len(), refused(&import).len()), (1, 1));
     }
 
