@@ -59,3 +59,7 @@ pub const LOG_LINE_OVERHEAD_BYTES: u64 = 64;
 pub const LOG_LINES_SHOWN: u32 = 10_000;
 /// Longest log line; the rest is cut and the cut is said.
 pub const LOG_LINE_BYTES: usize = 16 * 1024;
+/// Largest file that is imported at once, as it was uploaded.
+pub const IMPORT_BYTES: usize = 1024 * 1024;
+/// Most entries, and most rejected lines, of one import.
+pub const IMPORT_ENTRIES: usize = 10_000;
