@@ -1,0 +1,102 @@
+//! Unchanged code in a real Deno whose only way out is the broker.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use http_body_util::BodyExt as _;
+use hyper::Response;
+use runtime::Deno;
+
+use crate::harness::{Host, Setup, Worker, body, secret, soon};
+
+const KEY: &str = "sk_live_CanaryCanary0123456789ABCDEF";
+
+async fn run(worker: &Worker, setup: &Setup, code: &str, port: u16) -> String {
+    let explicit = std::env::var_os("TRESOR_DENO").map(PathBuf::from);
+    let deno = Deno::find(explicit.as_deref()).await.unwrap();
+    let file = setup.ca.folder.path().join("function.ts");
+    std::fs::write(&file, code).unwrap();
+    let proxy = format!("unix:{}", worker.socket.display());
+    let output = tokio::process::Command::new(deno.path())
+        .args(["run", "--no-config", "--no-remote", "--no-npm", "--no-prompt", "-A"])
+        .arg(&file)
+        .env_clear()
+        .envs([("HTTP_PROXY", &proxy), ("HTTPS_PROXY", &proxy), ("KEY", &worker.placeholder("KEY"))])
+        .envs([("API", format!("api.example.com:{port}")), ("NO_COLOR", "1".to_owned())])
+        .env("HOME", setup.ca.folder.path())
+        .stdin(Stdio::null())
+        .output();
+    let output = soon(output).await.unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn fetch_streams_follows_redirects_and_holds_no_value() {
+    let setup = Setup::new();
+    let host = Host::start(&setup.ca, Some(&["h2", "http/1.1"]), |request| {
+        Box::pin(async move {
+            match request.uri().path() {
+                "/echo" => {
+                    let authorization = request.headers()["authorization"].to_str().unwrap().to_owned();
+                    assert_eq!(authorization, format!("Bearer {KEY}"));
+                    let mut response = Response::new(request.into_body().map_err(Into::into).boxed_unsync());
+                    response.headers_mut().insert("x-echo", authorization.parse().unwrap());
+                    response
+                }
+                "/inside" => Response::builder()
+                    .status(302)
+                    .header("location", "http://169.254.169.254/latest")
+                    .body(body(""))
+                    .unwrap(),
+                "/other" => Response::builder()
+                    .status(307)
+                    .header("location", format!("http://other.example.com:9/{}", request.uri().query().unwrap()))
+                    .body(body(""))
+                    .unwrap(),
+                _ => Response::builder().status(302).header("location", "/echo").body(body("")).unwrap(),
+            }
+        })
+    })
+    .await;
+    let worker = setup.public(vec![secret("KEY", KEY, &[format!("api.example.com:{}", host.port)])]);
+    let code = r#"
+        const api = `https://${Deno.env.get("API")}`, key = Deno.env.get("KEY")!;
+        const headers = { authorization: `Bearer ${key}` };
+        const lines = new TransformStream<string, string>();
+        const writer = lines.writable.getWriter();
+        const pending = fetch(`${api}/echo`, { method: "POST", headers, body: lines.readable.pipeThrough(new TextEncoderStream()) });
+        await writer.write("one;");
+        const response = await pending;
+        console.log(response.status, response.url === `${api}/echo`, response.headers.get("x-echo") === `Bearer ${key}`);
+        const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+        console.log((await reader.read()).value);
+        for (const text of ["two;", `${key};`, "three;"]) {
+            await writer.write(text);
+            console.log((await reader.read()).value!.replace(key, "PLACEHOLDER"));
+        }
+        await writer.close();
+        console.log((await reader.read()).done);
+        const moved = await fetch(`${api}/moved`, { headers });
+        console.log(moved.status, moved.redirected, moved.url === `${api}/echo`);
+        await moved.body?.cancel();
+        for (const url of [`${api}/inside`, `${api}/other?${key}`, "http://2130706433/", "http://[::ffff:169.254.169.254]/", "http://0/", "https://api.example.com./"]) {
+            const refused = await fetch(url, { headers: { accept: "*/*" } });
+            const problem = await refused.json();
+            console.log(refused.status, problem.code);
+        }
+        const api0 = await new Promise((resolve) => {
+            const socket = new WebSocket(`wss://${Deno.env.get("API")}/nothing`);
+            socket.onopen = () => resolve("opened");
+            socket.onerror = () => resolve("not opened");
+        });
+        console.log(api0);
+    "#;
+    let out = run(&worker, &setup, code, host.port).await;
+    assert_eq!(
+        out,
+        "200 true true\none;\ntwo;\nPLACEHOLDER;\nthree;\ntrue\n200 true true\n403 address_not_public\n403 placeholder_refused\n\
+         403 address_not_public\n403 address_not_public\n403 address_not_public\n403 host_not_canonical\nnot opened\n"
+    );
+}
