@@ -59,10 +59,6 @@ async fn forward(
 ) -> Result<Response<BoxBody>, Refusal> {
     let target = Target::of(request.uri())?;
     admit(shared, exchange, &target).await?;
-    let headers = request.headers();
-    if headers.contains_key(header::TRANSFER_ENCODING) && headers.contains_key(header::CONTENT_LENGTH) {
-        return Err(Refusal::malformed("framing_ambiguous", "a request has a length or is chunked, not both"));
-    }
     let plan = shared.worker.placeholders.plan(&target);
     let caller = is_websocket(&request).then(|| hyper::upgrade::on(&mut request));
     let (mut head, ()) = request.into_parts();

@@ -52,7 +52,7 @@ async fn fetch_streams_follows_redirects_and_holds_no_value() {
                     .unwrap(),
                 "/other" => Response::builder()
                     .status(307)
-                    .header("location", format!("http://other.example.com:9/{}", request.uri().query().unwrap()))
+                    .header("location", format!("http://other.example.com:8009/{}", request.uri().query().unwrap()))
                     .body(body(""))
                     .unwrap(),
                 _ => Response::builder().status(302).header("location", "/echo").body(body("")).unwrap(),
@@ -81,7 +81,7 @@ async fn fetch_streams_follows_redirects_and_holds_no_value() {
         const moved = await fetch(`${api}/moved`, { headers });
         console.log(moved.status, moved.redirected, moved.url === `${api}/echo`);
         await moved.body?.cancel();
-        for (const url of [`${api}/inside`, `${api}/other?${key}`, "http://2130706433/", "http://[::ffff:169.254.169.254]/", "http://0/", "https://api.example.com./"]) {
+        for (const url of [`${api}/inside`, `${api}/other?${key}`, "http://2852039166/", "http://[::ffff:169.254.169.254]/", "http://0/", "https://api.example.com./"]) {
             const refused = await fetch(url, { headers: { accept: "*/*" } });
             const problem = await refused.json();
             console.log(refused.status, problem.code);
