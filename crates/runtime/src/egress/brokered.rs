@@ -111,6 +111,11 @@ impl Plan<'_> {
         !self.open.is_empty()
     }
 
+    /// The secrets that the target may have.
+    pub(super) fn open(&self) -> impl Iterator<Item = usize> {
+        self.open.iter().copied()
+    }
+
     pub(super) fn finder(&self) -> &Arc<Finder> {
         &self.placeholders.finder
     }

@@ -65,6 +65,8 @@ pub struct EgressRecord {
     pub duration: Duration,
     /// Secrets whose values were put in.
     pub secrets: Vec<SecretName>,
+    /// Secrets that this host may have, when the broker could not see what went to it: a placeholder stayed one.
+    pub unfilled: Vec<SecretName>,
 }
 
 /// An exchange under way. Its record is sent when the last part of it is dropped.
@@ -84,6 +86,7 @@ struct State {
     method: &'static str,
     outcome: EgressOutcome,
     used: BTreeSet<usize>,
+    unfilled: BTreeSet<usize>,
     refusal: Option<Refusal>,
     touched: Instant,
 }
@@ -115,6 +118,7 @@ impl Exchange {
             method,
             outcome: EgressOutcome::Abandoned,
             used: BTreeSet::new(),
+            unfilled: BTreeSet::new(),
             refusal: None,
             touched: began,
         };
@@ -154,9 +158,11 @@ impl Exchange {
             false => EgressOutcome::Failed(refusal.code),
         };
         let mut state = self.state();
-        state.outcome = outcome;
         // The first one is the cause of the others.
-        state.refusal.get_or_insert_with(|| refusal.clone());
+        if state.refusal.is_none() {
+            state.outcome = outcome;
+            state.refusal = Some(refusal.clone());
+        }
     }
 
     pub(super) fn refusal(&self) -> Option<Refusal> {
@@ -165,6 +171,11 @@ impl Exchange {
 
     pub(super) fn uses(&self, secret: usize) {
         self.state().used.insert(secret);
+    }
+
+    /// The tunnel to `target` cannot be seen into.
+    pub(super) fn leaves_unfilled(&self, target: &Target) {
+        self.state().unfilled.extend(self.placeholders.plan(target).open());
     }
 
     /// Something moved.
@@ -187,6 +198,9 @@ impl Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let names = |secrets: &BTreeSet<usize>| {
+            secrets.iter().filter_map(|&secret| self.placeholders.name(secret).cloned()).collect()
+        };
         let record = EgressRecord {
             via: state.via,
             host: std::mem::take(&mut state.host),
@@ -196,7 +210,8 @@ impl Drop for Exchange {
             request_bytes: self.sent.load(Ordering::Relaxed),
             response_bytes: self.received.load(Ordering::Relaxed),
             duration: self.began.elapsed(),
-            secrets: state.used.iter().filter_map(|&secret| self.placeholders.name(secret).cloned()).collect(),
+            secrets: names(&state.used),
+            unfilled: names(&state.unfilled),
         };
         if let Err(mpsc::error::TrySendError::Full(record)) = self.records.try_send(record)
             && let Ok(runtime) = tokio::runtime::Handle::try_current()

@@ -39,6 +39,7 @@ pub(super) async fn connect(
     admit(shared, exchange, &target).await?;
     let host = shared.dialer.tcp(&target).await?;
     exchange.ends(EgressOutcome::Opened);
+    exchange.leaves_unfilled(&target);
     spawn(shared, exchange, hyper::upgrade::on(request), async move { Ok(Box::new(host) as Stream) }, permit);
     Ok(Response::new(empty()))
 }
@@ -50,6 +51,7 @@ pub(super) async fn endpoint(shared: &Shared, worker: Stream, host: &str, port: 
     let opened = async {
         let target = Target::endpoint(host, port)?;
         admit(shared, &exchange, &target).await?;
+        exchange.leaves_unfilled(&target);
         shared.dialer.tcp(&target).await
     };
     match opened.await {
