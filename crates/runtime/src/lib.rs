@@ -5,6 +5,7 @@
 
 mod bundle;
 mod deno;
+mod egress;
 mod folder;
 mod hop_by_hop;
 mod launch;
@@ -15,6 +16,10 @@ mod worker;
 
 pub use bundle::{Bundle, BundleError, Bundler, Source};
 pub use deno::{Deno, DenoError};
+pub use egress::{
+    Broker, BrokerConfig, Brokered, EgressOutcome, EgressRecord, EgressTimeouts, EgressWorker, Listener, NoRandomness,
+    Outlet, Placeholders, Resolve, SystemResolver, Trust, TrustError, Via,
+};
 pub use hop_by_hop::strip_hop_by_hop;
 pub use memory::room;
 pub use supervisor::{Runtime, RuntimeConfig, RuntimeError, WorkerError, WorkerState, WorkerStatus};
