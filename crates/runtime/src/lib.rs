@@ -24,6 +24,6 @@ pub use hop_by_hop::strip_hop_by_hop;
 pub use memory::room;
 pub use supervisor::{Runtime, RuntimeConfig, RuntimeError, WorkerError, WorkerState, WorkerStatus};
 pub use worker::{
-    Assignment, Cleaner, End, Exit, INVOCATION_HEADER, InvokeError, Lease, Limits, LogLine, Outcome, Stream,
-    WorkerBody, WorkerKey,
+    Assignment, Cleaner, Egress, End, Exit, INVOCATION_HEADER, InvokeError, Lease, Limits, LogLine, Outbound, Outcome,
+    Sent, Stream, WorkerBody, WorkerKey,
 };

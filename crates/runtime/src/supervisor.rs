@@ -25,7 +25,7 @@ pub use status::{WorkerState, WorkerStatus};
 
 use crate::folder;
 use crate::launch::Spawner;
-use crate::worker::{Assignment, BootError, Booter, Exit, Lease, LogLine, Room, Worker, WorkerKey, ready};
+use crate::worker::{Assignment, BootError, Booter, Exit, Lease, LogLine, Outbound, Room, Worker, WorkerKey, ready};
 
 /// How often workers in use are looked at. What is over a limit ends so much late at most.
 const SAMPLE: Duration = Duration::from_millis(50);
@@ -81,7 +81,7 @@ impl Runtime {
     ///
     /// # Errors
     /// [`RuntimeError`].
-    pub fn start(config: RuntimeConfig, logs: mpsc::Sender<LogLine>) -> Result<Self, RuntimeError> {
+    pub fn start(config: RuntimeConfig, logs: mpsc::Sender<LogLine>, outbound: Outbound) -> Result<Self, RuntimeError> {
         let dir = config::prepare(&config.dir)?;
         let bootstrap = dir.join("bootstrap.mjs");
         folder::write_private(&bootstrap, BOOTSTRAP.as_bytes())?;
@@ -91,6 +91,7 @@ impl Runtime {
             bootstrap,
             deny_net: config::denied(&config.deny_net),
             logs,
+            outbound,
             spawner: Spawner::start()?,
             room: Arc::<Room>::default(),
         };
@@ -307,9 +308,7 @@ impl Inner {
         }
         let limit = assignment.limits.boot;
         let taken = self.pool.take(&self.booter, assignment.limits.memory_mib).await;
-        let started = taken.and_then(|unassigned| self.booter.assign(unassigned, key, &assignment));
-        // The values are on their way to the worker; ours are zeroized.
-        drop(assignment);
+        let started = taken.and_then(|unassigned| self.booter.assign(unassigned, key, assignment));
         let (worker, tend) = started.map_err(|error| {
             self.processes.send_modify(|count| *count -= 1);
             BootError::Spawn(error.to_string())

@@ -16,7 +16,10 @@ mod upgrade;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use domain::{AccountId, EnvironmentName, FunctionName, SecretName, Value};
+use domain::{AccountId, EgressPolicy, Endpoint, EnvironmentName, FunctionName, SecretName, Value};
+use tokio::sync::mpsc;
+
+use crate::egress::{Broker, Brokered, EgressRecord};
 
 pub use body::WorkerBody;
 pub(crate) use boot::{BootError, Booter, Unassigned, ready};
@@ -44,12 +47,45 @@ pub struct WorkerKey {
 pub struct Assignment {
     /// The bundle's code.
     pub code: Arc<str>,
-    /// The secrets, by name.
+    /// The secrets whose values it gets, by name.
     pub env: Vec<(SecretName, Value)>,
+    /// What it may send where, and the secrets that it uses without holding them.
+    pub egress: Egress,
     /// What the caller wants to know again of a worker it leases, for example the versions of the values.
     pub label: Arc<str>,
     /// The bounds within which it runs.
     pub limits: Limits,
+}
+
+/// What a worker may send where.
+#[derive(Default)]
+pub struct Egress {
+    /// The hosts it may reach.
+    pub policy: EgressPolicy,
+    /// The TCP endpoints it declares.
+    pub tcp: Vec<Endpoint>,
+    /// Secrets of which it gets placeholders.
+    pub brokered: Vec<Brokered>,
+}
+
+/// Something that a worker sent, or tried to.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    /// Whose worker it was.
+    pub key: Arc<WorkerKey>,
+    /// When it ended.
+    pub time: SystemTime,
+    /// What it was; the host is redacted.
+    pub record: EgressRecord,
+}
+
+/// The way out of all workers.
+#[derive(Clone)]
+pub struct Outbound {
+    /// Takes their requests.
+    pub broker: Arc<Broker>,
+    /// Gets what they sent. While it is full, workers' requests wait.
+    pub sent: mpsc::Sender<Sent>,
 }
 
 /// The bounds of a worker and of its invocations.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use domain::SecretName;
 use hyper::Method;
+use hyper::header::HeaderValue;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -47,6 +48,8 @@ pub enum EgressOutcome {
 /// The host is the worker's own text: code that has a value in its environment can write it there, so redact it like a log line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EgressRecord {
+    /// The invocation it was made in, as the worker says; `None` of tunnels and of what is sent in none.
+    pub invocation: Option<String>,
     /// How it left the worker.
     pub via: Via,
     /// The host in lower case; empty if it could not be read.
@@ -80,6 +83,7 @@ pub(super) struct Exchange {
 }
 
 struct State {
+    invocation: Option<String>,
     via: Via,
     host: String,
     port: u16,
@@ -112,6 +116,7 @@ impl Exchange {
         };
         let began = Instant::now();
         let state = State {
+            invocation: None,
             via,
             host: String::new(),
             port: 0,
@@ -142,6 +147,13 @@ impl Exchange {
         let mut state = self.state();
         state.host.clone_from(&target.host);
         state.port = target.port;
+    }
+
+    /// Takes down in which invocation it is made. The worker could name any; a record is kept with the worker's own function.
+    pub(super) fn within(&self, invocation: Option<&HeaderValue>) {
+        let plain =
+            |text: &&str| text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        self.state().invocation = invocation.and_then(|value| value.to_str().ok()).filter(plain).map(ToOwned::to_owned);
     }
 
     pub(super) fn is_websocket(&self) {
@@ -202,6 +214,7 @@ impl Drop for Exchange {
             secrets.iter().filter_map(|&secret| self.placeholders.name(secret).cloned()).collect()
         };
         let record = EgressRecord {
+            invocation: state.invocation.take(),
             via: state.via,
             host: std::mem::take(&mut state.host),
             port: state.port,

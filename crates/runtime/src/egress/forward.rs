@@ -18,7 +18,7 @@ use super::refusal::Refusal;
 use super::rewrite::Refused;
 use super::target::Target;
 use super::{BoxBody, head, reflection, tunnel};
-use crate::strip_hop_by_hop;
+use crate::{INVOCATION_HEADER, strip_hop_by_hop};
 
 /// A body up to this length gets its new length when values of another length are put in; a longer one is sent in chunks.
 const WHOLE_BYTES: u64 = 256 * 1024;
@@ -57,6 +57,8 @@ async fn forward(
     body: &mut Option<Incoming>,
     permit: Permit,
 ) -> Result<Response<BoxBody>, Refusal> {
+    let invocation = request.headers_mut().remove(INVOCATION_HEADER);
+    exchange.within(invocation.as_ref());
     let target = Target::of(request.uri())?;
     admit(shared, exchange, &target).await?;
     let plan = shared.worker.placeholders.plan(&target);

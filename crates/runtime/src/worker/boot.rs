@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use domain::SecretName;
 use domain::redact::Redactor;
-use domain::{SecretName, Value};
 use serde::ser::{Serialize, SerializeMap as _, SerializeStruct as _, Serializer};
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::UnixStream;
+use tokio::net::{UnixListener, UnixStream};
 use tokio::process::Child;
 use tokio::sync::{mpsc, watch};
 use zeroize::Zeroizing;
@@ -21,7 +21,8 @@ use super::connection::Connections;
 use super::output::{Boot, Sink};
 use super::process::{Exit, Worker};
 use super::room::Room;
-use super::{Assignment, LogLine, Stream, WorkerKey};
+use super::{Assignment, Egress, LogLine, Outbound, Sent, Stream, WorkerKey};
+use crate::egress::{EgressRecord, EgressWorker, Placeholders};
 use crate::folder::{Folder, file_url, random_hex};
 use crate::launch::{Launch, Spawner};
 
@@ -31,6 +32,10 @@ const NO_CACHE: &str = "/dev/null/none";
 const OVERHEAD_MIB: u64 = 768;
 /// How long a worker's last output may take to arrive after its end.
 const LAST_WORDS: Duration = Duration::from_millis(300);
+/// The socket in a worker's folder that its requests go to.
+const WAY_OUT: &str = "e";
+/// So many records of one worker wait to be told.
+const RECORDS: usize = 64;
 /// Operators' settings that a worker needs to trust the right certificate authorities.
 const PASSED_ON: [&str; 4] = ["SSL_CERT_FILE", "SSL_CERT_DIR", "DENO_CERT", "DENO_TLS_CA_STORE"];
 
@@ -51,6 +56,7 @@ pub(crate) struct Booter {
     pub(crate) bootstrap: PathBuf,
     pub(crate) deny_net: String,
     pub(crate) logs: mpsc::Sender<LogLine>,
+    pub(crate) outbound: Outbound,
     pub(crate) spawner: Spawner,
     pub(crate) room: Arc<Room>,
 }
@@ -62,6 +68,8 @@ pub(crate) struct Unassigned {
     folder: Folder,
     child: Child,
     control: UnixStream,
+    /// Where its requests come in.
+    proxy: UnixListener,
 }
 
 impl Unassigned {
@@ -93,16 +101,18 @@ impl Booter {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         ours.set_nonblocking(true)?;
         let control = UnixStream::from_std(ours)?;
+        let way_out = folder.path().join(WAY_OUT);
+        let proxy = UnixListener::bind(&way_out)?;
         let launch = Launch {
             program: self.deno.clone(),
             args: self.arguments(folder.path(), &folder.path().join("s"), memory_mib),
-            env: environment(),
+            env: environment(&way_out),
             dir: folder.path().to_path_buf(),
             memory_bytes: (u64::from(memory_mib) + OVERHEAD_MIB) << 20,
             stdin: Stdio::from(OwnedFd::from(theirs)),
         };
         let child = self.spawner.spawn(launch).await?;
-        Ok(Unassigned { id, memory_mib, folder, child, control })
+        Ok(Unassigned { id, memory_mib, folder, child, control, proxy })
     }
 
     /// Makes a waiting process into a function's worker; it may not serve yet. The future must be driven: it ends when
@@ -111,18 +121,23 @@ impl Booter {
         &self,
         unassigned: Unassigned,
         key: &Arc<WorkerKey>,
-        assignment: &Assignment,
+        mut assignment: Assignment,
     ) -> std::io::Result<(Arc<Worker>, impl Future<Output = ()> + Send + 'static)> {
         let socket = unassigned.socket();
-        let Unassigned { id, folder, mut child, control: ours, .. } = unassigned;
+        let Unassigned { id, folder, mut child, control: ours, proxy, .. } = unassigned;
         let nonce = random_hex(16)?;
         let entry = folder.path().join("main.mjs");
         crate::folder::write_private(&entry, assignment.code.as_bytes())?;
 
+        let Egress { policy, brokered, .. } = std::mem::take(&mut assignment.egress);
+        // A value that comes back by a way that the broker cannot see into must not stand in a log either.
+        let known = assignment.env.iter().map(|(name, value)| (name, value));
+        let redactor = Redactor::new(known.chain(brokered.iter().map(|secret| (&secret.name, &secret.value))));
+        let placeholders = Arc::new(Placeholders::new(brokered).map_err(std::io::Error::other)?);
         let sink = Arc::new(Sink {
             key: Arc::clone(key),
             worker: Arc::from(id.as_str()),
-            redactor: Redactor::new(assignment.env.iter().map(|(name, value)| (name, value))),
+            redactor,
             folder_url: format!("{}/", file_url(folder.path())),
             mark: format!("\x1e{nonce}").into_bytes(),
             logs: self.logs.clone(),
@@ -132,15 +147,23 @@ impl Booter {
             lost: AtomicU64::new(0),
         });
         let (control, messages) = mpsc::unbounded_channel();
-        let order =
-            Order { env: &assignment.env, entry: &file_url(&entry), socket: &socket.to_string_lossy(), nonce: &nonce };
+        let held = assignment.env.iter().map(|(name, value)| (name, value.expose()));
+        let stand_ins = placeholders.env().map(|(name, placeholder)| (name, placeholder.as_str()));
+        let env: Vec<_> = held.chain(stand_ins).collect();
+        let order = Order { env: &env, entry: &file_url(&entry), socket: &socket.to_string_lossy(), nonce: &nonce };
         let _ = control.send(order.framed()?);
         tokio::spawn(speak(ours, messages));
         let streams = (child.stdout.take(), child.stderr.take());
+        let (records, incoming) = mpsc::channel(RECORDS);
+        let worker =
+            EgressWorker { account: key.account.clone(), policy, placeholders: Arc::clone(&placeholders), records };
+        let outlet = self.outbound.broker.attach(worker);
+        outlet.serve(proxy);
+        tokio::spawn(pass_on(incoming, Arc::clone(&sink), self.outbound.sent.clone()));
         let connections = Connections::new(socket);
         let pid = child.id().unwrap_or_default();
         let room = Arc::clone(&self.room);
-        let worker = Arc::new(Worker::new(pid, assignment, nonce, Arc::clone(&sink), connections, control, room));
+        let worker = Arc::new(Worker::new(pid, &assignment, nonce, Arc::clone(&sink), connections, control, room));
 
         let tended = Arc::clone(&worker);
         let tend = async move {
@@ -165,7 +188,7 @@ impl Booter {
                 }
             };
             let _ = tokio::time::timeout(LAST_WORDS, reading).await;
-            drop(folder);
+            drop((outlet, folder));
             tended.ended(status.ok());
         };
         Ok((worker, tend))
@@ -227,11 +250,26 @@ pub(crate) async fn ready(worker: &Worker, limit: Duration) -> Result<(), BootEr
     Err(result)
 }
 
+/// Tells the server what the worker sent, with the host cleaned: code can write a value there.
+async fn pass_on(mut records: mpsc::Receiver<EgressRecord>, sink: Arc<Sink>, sent: mpsc::Sender<Sent>) {
+    while let Some(mut record) = records.recv().await {
+        record.host = sink.clean(&record.host);
+        if sent.send(Sent { key: Arc::clone(&sink.key), time: SystemTime::now(), record }).await.is_err() {
+            return;
+        }
+    }
+}
+
 /// The process environment of a worker. Deno reads these before any code runs; no secret is among them.
-fn environment() -> Vec<(&'static str, OsString)> {
+fn environment(way_out: &Path) -> Vec<(&'static str, OsString)> {
     let fixed = [("DENO_DIR", NO_CACHE), ("DENO_NO_UPDATE_CHECK", "1"), ("NO_COLOR", "1")];
     let passed = PASSED_ON.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
-    fixed.map(|(name, value)| (name, OsString::from(value))).into_iter().chain(passed).collect()
+    // Deno sends requests there as they are, in clear: TLS is the broker's.
+    let mut proxy = OsString::from("unix:");
+    proxy.push(way_out);
+    let proxies = ["HTTP_PROXY", "HTTPS_PROXY"].map(|name| (name, proxy.clone()));
+    let fixed = fixed.map(|(name, value)| (name, OsString::from(value)));
+    fixed.into_iter().chain(passed).chain(proxies).collect()
 }
 
 /// Writes messages until the worker or its owner is gone. Then the channel closes, and the worker ends itself.
@@ -245,19 +283,19 @@ async fn speak(mut control: UnixStream, mut messages: mpsc::UnboundedReceiver<Ze
 
 /// The first message.
 struct Order<'a> {
-    env: &'a [(SecretName, Value)],
+    env: &'a [(&'a SecretName, &'a str)],
     entry: &'a str,
     socket: &'a str,
     nonce: &'a str,
 }
 
-struct Env<'a>(&'a [(SecretName, Value)]);
+struct Env<'a>(&'a [(&'a SecretName, &'a str)]);
 
 impl Serialize for Env<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         for (name, value) in self.0 {
-            map.serialize_entry(name.as_str(), value.expose())?;
+            map.serialize_entry(name.as_str(), value)?;
         }
         map.end()
     }
@@ -277,8 +315,7 @@ impl Serialize for Order<'_> {
 impl Order<'_> {
     fn framed(&self) -> std::io::Result<Zeroizing<Vec<u8>>> {
         // JSON makes at most six bytes of one; a buffer that never grows leaves no copies behind.
-        let values: usize =
-            self.env.iter().map(|(name, value)| name.as_str().len() + 6 * value.expose().len() + 8).sum();
+        let values: usize = self.env.iter().map(|(name, value)| name.as_str().len() + 6 * value.len() + 8).sum();
         let rest = 6 * (self.entry.len() + self.socket.len() + self.nonce.len()) + 128;
         let mut message = Zeroizing::new(Vec::with_capacity(4 + values + rest));
         message.extend_from_slice(&[0; 4]);

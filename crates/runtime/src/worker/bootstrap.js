@@ -197,17 +197,38 @@ function inject(secrets) {
   const { env } = Deno;
   const { get, has, set, delete: remove, toObject } = env;
   const values = new Map(Object.entries(secrets));
+  // Deno reads where its requests go when the first is sent, so these stay there, unseen. A secret cannot be named so.
+  const hidden = new Set(["HTTP_PROXY", "HTTPS_PROXY"]);
+  const shown = () => Object.entries(toObject()).filter(([name]) => !hidden.has(name));
   Object.assign(env, {
-    get: (name) => values.get(name) ?? get(name),
-    has: (name) => values.has(name) || has(name),
-    set: (name, value) => values.has(name) ? void values.set(name, String(value)) : set(name, value),
-    delete: (name) => (values.delete(name), remove(name)),
-    toObject: () => ({ ...toObject(), ...Object.fromEntries(values) }),
+    get: (name) => values.get(name) ?? (hidden.has(name) ? undefined : get(name)),
+    has: (name) => values.has(name) || (!hidden.has(name) && has(name)),
+    set: (name, value) => values.has(name) || hidden.has(name) ? void values.set(name, String(value)) : set(name, value),
+    delete: (name) => (values.delete(name), hidden.has(name) ? undefined : remove(name)),
+    toObject: () => ({ ...Object.fromEntries(shown()), ...Object.fromEntries(values) }),
   });
+}
+
+/** Tells the broker, which drops it, in which invocation a request is made. */
+function markRequests() {
+  const { fetch: send, Headers, Request } = globalThis;
+  const marked = function fetch(input, init = undefined) {
+    const invocation = current();
+    if (invocation === undefined) return send(input, init);
+    try {
+      const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined));
+      headers.set(INVOCATION_HEADER, invocation);
+      return send(input, { ...init, headers });
+    } catch {
+      return send(input, init);
+    }
+  };
+  Object.defineProperty(globalThis, "fetch", { value: marked, configurable: true, enumerable: true, writable: true });
 }
 
 function arrange(env) {
   inject(env);
+  markRequests();
   for (const name of ["DENO_DIR", "DENO_NO_UPDATE_CHECK", "DENO_NODE_SHIM_ACTIVE", "NO_COLOR", "PATH"]) Deno.env.delete(name);
   // The methods are copied onto the one console object, because modules may hold it already.
   const { Console } = Deno[Deno.internal];
