@@ -36,6 +36,7 @@ pub(crate) struct File {
     pub(crate) tls_cert: Option<PathBuf>,
     pub(crate) tls_key: Option<PathBuf>,
     pub(crate) allow_networks: Option<Vec<IpNet>>,
+    pub(crate) trust: Option<Vec<PathBuf>>,
     pub(crate) deno: Option<PathBuf>,
     pub(crate) log: Option<LogFormat>,
 }
@@ -55,6 +56,7 @@ impl File {
         file.data = file.data.map(|data| folder.join(data));
         file.tls_cert = file.tls_cert.map(|path| folder.join(path));
         file.tls_key = file.tls_key.map(|path| folder.join(path));
+        file.trust = file.trust.map(|files| files.into_iter().map(|path| folder.join(path)).collect());
         file.deno = file.deno.map(|deno| folder.join(deno));
         Ok(file)
     }

@@ -61,6 +61,17 @@ pub(crate) enum FunctionCommand {
         #[arg(long, default_value_t = 100, value_name = "N")]
         limit: u32,
     },
+    /// Show what a function sent where: hosts, answers and sizes
+    Egress {
+        /// The function
+        name: String,
+        /// Only this invocation
+        #[arg(long, value_name = "ID")]
+        invocation: Option<String>,
+        /// The newest, at most this many
+        #[arg(long, default_value_t = 100, value_name = "N")]
+        limit: u32,
+    },
     /// List a function's invocations, newest first
     Invocations {
         /// The function

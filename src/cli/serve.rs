@@ -37,6 +37,9 @@ pub(crate) struct Serve {
         hide_env_values = true
     )]
     pub(crate) allow_networks: Vec<IpNet>,
+    /// PEM file of a further certificate authority that functions' requests are checked against; repeat for more
+    #[arg(long = "trust", env = "TRESOR_TRUST", value_name = "FILE", value_delimiter = ',', hide_env_values = true)]
+    pub(crate) trust: Vec<PathBuf>,
     /// The Deno to run functions with [default: of node_modules, or of PATH]
     #[arg(long, env = "TRESOR_DENO", value_name = "PATH", hide_env_values = true)]
     pub(crate) deno: Option<PathBuf>,

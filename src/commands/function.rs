@@ -1,7 +1,9 @@
 //! `tresor function …`, but for `invoke`, which speaks to the gateway and not to the API.
 
 use reqwest::Method;
-use server::wire::{Deployment, Function, FunctionDetail, Invocation, LogLine, PutFunction, Rollback, Secrets};
+use server::wire::{
+    Deployment, Egress, Function, FunctionDetail, Invocation, LogLine, Page, PutFunction, Rollback, Secrets,
+};
 
 use super::{Context, invoke, tail};
 use crate::cli::{Deploy, FunctionCommand};
@@ -29,6 +31,9 @@ pub(super) async fn run(context: &Context, command: FunctionCommand) -> Done {
         FunctionCommand::Logs { name, follow: true, .. } => tail::follow(context, &name).await,
         FunctionCommand::Logs { name, invocation, limit, .. } => {
             logs(context, &name, invocation.as_deref(), limit).await
+        }
+        FunctionCommand::Egress { name, invocation, limit } => {
+            egress(context, &name, invocation.as_deref(), limit).await
         }
         FunctionCommand::Invocations { name, environment, limit } => {
             invocations(context, &name, environment.as_deref(), limit).await
@@ -207,6 +212,30 @@ pub(super) fn log_line(line: &LogLine) -> String {
     // Further lines of one text stand below it, so that none looks like an entry of its own.
     let text = lines(&line.text).replace('\n', &format!("\n{:1$}", "", head.chars().count()));
     head + &text
+}
+
+async fn egress(context: &Context, name: &str, invocation: Option<&str>, limit: u32) -> Done {
+    let limit = limit.to_string();
+    let query = [("invocation", invocation), ("limit", Some(limit.as_str()))];
+    let page: Page<Egress> = context.client()?.get(&format!("{}/egress", path(name)?), &query).await?;
+    context.output.show(&page, |page| {
+        if page.items.is_empty() {
+            return "It has sent nothing yet.".to_owned();
+        }
+        let mut table = Table::new(["TIME", "REQUEST", "ANSWER", "SENT", "RECEIVED", "TOOK", "SECRETS PUT IN"]);
+        for one in &page.items {
+            table.row([
+                ago(&one.time),
+                format!("{} {}:{}", one.method, one.host, one.port),
+                one.outcome.clone(),
+                one.request_bytes.to_string(),
+                one.response_bytes.to_string(),
+                format!("{:.0} ms", one.duration_ms),
+                if one.secrets.is_empty() { "-".to_owned() } else { one.secrets.join(" ") },
+            ]);
+        }
+        table.render()
+    })
 }
 
 async fn invocations(context: &Context, name: &str, environment: Option<&str>, limit: u32) -> Done {

@@ -43,6 +43,10 @@ fn settings(global: &Global, args: Serve) -> Done<(Config, LogFormat)> {
             none if none.is_empty() => file.allow_networks.unwrap_or_default(),
             some => some,
         },
+        trust: match args.trust {
+            none if none.is_empty() => file.trust.unwrap_or_default(),
+            some => some,
+        },
         deno: args.deno.or(file.deno),
     };
     Ok((config, args.log.or(file.log).unwrap_or_default()))

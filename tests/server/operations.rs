@@ -56,6 +56,7 @@ operations! {
     "list_invocations", Some("functions:read"), "invocation.list", |n| format!("/api/v1/functions/{}/invocations?environment={}&cursor=9999999999999:{}", n.function, n.environment, n.invocation), None;
     "get_invocation_logs", Some("functions:read"), "invocation.list", |n| format!("/api/v1/functions/{}/invocations/{}/logs", n.function, n.invocation), None;
     "get_function_logs", Some("functions:read"), "invocation.list", |n| format!("/api/v1/functions/{}/logs", n.function), None;
+    "list_egress", Some("functions:read"), "invocation.list", |n| format!("/api/v1/functions/{}/egress?invocation={}", n.function, n.invocation), None;
     "tail_function_logs", Some("functions:read"), "invocation.list", |n| format!("/api/v1/functions/{}/logs/tail", n.function), None;
     "create_token", Some("tokens:write"), "token.create", |n| "/api/v1/tokens".to_owned(), Some(json!({ "name": n.new, "scopes": ["secrets:read"], "environments": [n.environment] }));
     "list_tokens", Some("tokens:read"), "token.list", |n| format!("/api/v1/tokens?cursor={}", n.token), None;

@@ -18,6 +18,8 @@ pub enum ActorKind {
     Setup,
     /// A caller without credentials, of a public function.
     Anonymous,
+    /// A function's code.
+    Function,
     /// A caller of functions with a JWT of one of the account's issuers.
     Jwt,
 }

@@ -37,6 +37,7 @@ actions! {
     SecretPut = "secret.put" needs SecretsWrite,
     SecretActivate = "secret.activate" needs SecretsWrite,
     SecretDelete = "secret.delete" needs SecretsWrite,
+    SecretSend = "secret.send" needs SecretsWrite,
     FunctionList = "function.list" needs FunctionsRead,
     FunctionGet = "function.get" needs FunctionsRead,
     FunctionDeploy = "function.deploy" needs FunctionsWrite,

@@ -19,8 +19,10 @@ pub struct Config {
     pub public_url: Option<String>,
     /// TLS on the listener itself; `None` is for a reverse proxy that does it, and for this machine alone.
     pub tls: Option<TlsFiles>,
-    /// Networks that are not of the internet and yet may be reached for an account: for its issuers' keys.
+    /// Networks that are not of the internet and yet may be reached for an account: for its issuers' keys and by its functions.
     pub allow_networks: Vec<IpNet>,
+    /// PEM files of certificate authorities that functions' requests are checked against, beside the machine's own.
+    pub trust: Vec<PathBuf>,
     /// The Deno to use; `None` looks in `node_modules` and on `PATH`.
     pub deno: Option<PathBuf>,
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use envelope::{KeyFileError, RootKey};
-use runtime::{Bundler, Deno, LogLine, Runtime, RuntimeConfig};
+use runtime::{Broker, BrokerConfig, Bundler, Deno, LogLine, Outbound, Runtime, RuntimeConfig, Sent, Trust};
 use store::{Location, Store};
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -102,6 +102,7 @@ pub(crate) struct Started {
     recorder: tokio::task::JoinHandle<()>,
     housekeeping: tokio::task::JoinHandle<()>,
     logs: tokio::task::JoinHandle<()>,
+    sent: tokio::task::JoinHandle<()>,
 }
 
 /// A worker that nobody called for this long is ended.
@@ -146,7 +147,8 @@ async fn start(config: Config) -> Result<Started, ServeError> {
     let stop = CancellationToken::new();
     let (recorder, recorder_task) = jobs::recorder();
     let (log_sender, log_receiver) = mpsc::channel(4_096);
-    let functions = functions(&config, address, log_sender).await;
+    let (sent, sent_receiver) = mpsc::channel(1_024);
+    let functions = functions(&config, address, log_sender, sent).await;
     let deno = functions.as_ref().map(|(_, version)| version.clone()).map_err(Clone::clone);
     let functions = functions.map(|(functions, _)| functions);
     let keyring = Keyring::new(root);
@@ -187,7 +189,8 @@ async fn start(config: Config) -> Result<Started, ServeError> {
         certificates,
         recorder: tokio::spawn(recorder_task.run(store)),
         housekeeping: tokio::spawn(jobs::housekeeping(service.clone(), stop)),
-        logs: tokio::spawn(forward_logs(log_receiver, recorder, service.clone())),
+        logs: tokio::spawn(forward_logs(log_receiver, recorder.clone(), service.clone())),
+        sent: tokio::spawn(jobs::egress(sent_receiver, service.clone())),
         service,
     })
 }
@@ -202,6 +205,7 @@ impl Started {
             functions.runtime.shutdown(GRACE.saturating_sub(began.elapsed())).await;
         }
         self.logs.abort();
+        self.sent.abort();
         self.service.recorder.flush().await;
         self.recorder.abort();
         let _ = self.housekeeping.await;
@@ -261,6 +265,7 @@ async fn functions(
     config: &Config,
     listener: SocketAddr,
     logs: mpsc::Sender<LogLine>,
+    sent: mpsc::Sender<Sent>,
 ) -> Result<(Functions, String), String> {
     let deno = Deno::find(config.deno.as_deref()).await.map_err(|error| error.to_string())?;
     let version = deno.version().to_owned();
@@ -280,7 +285,14 @@ async fn functions(
         // A function must not reach the control plane it runs under.
         deny_net: vec![listener.to_string()],
     };
-    let runtime = Runtime::start(settings, logs).map_err(|error| error.to_string())?;
+    let broker = Broker::new(BrokerConfig {
+        allow: config.allow_networks.clone(),
+        own: vec![listener],
+        trust: Trust { compiled_in: false, files: config.trust.clone() },
+        ..BrokerConfig::default()
+    });
+    let outbound = Outbound { broker: Arc::new(broker.map_err(|error| error.to_string())?), sent };
+    let runtime = Runtime::start(settings, logs, outbound).map_err(|error| error.to_string())?;
     Ok((Functions { bundler, runtime }, version))
 }
 

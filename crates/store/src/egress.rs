@@ -64,10 +64,15 @@ fn egress_row(row: &AnyRow) -> Result<EgressRow> {
 }
 
 reads! {
-    /// What an invocation sent, in order.
-    pub async fn invocation_egress(conn, account: &AccountId, invocation: &str, limit: u32) -> Result<Vec<EgressRow>> {
-        let query = sqlx::query("SELECT * FROM egress WHERE account = $1 AND invocation = $2 ORDER BY seq LIMIT $3");
-        let query = query.bind(account.as_str()).bind(invocation).bind(i64::from(limit));
+    /// What an invocation of the function sent, in order.
+    pub async fn invocation_egress(
+        conn, account: &AccountId, function_id: &str, invocation: &str, limit: u32,
+    ) -> Result<Vec<EgressRow>> {
+        // A worker says itself which invocation it was, and could name another function's.
+        let query = sqlx::query(
+            "SELECT * FROM egress WHERE account = $1 AND invocation = $2 AND function_id = $3 ORDER BY seq LIMIT $4",
+        );
+        let query = query.bind(account.as_str()).bind(invocation).bind(function_id).bind(i64::from(limit));
         query.fetch_all(conn).await?.iter().map(egress_row).collect()
     }
 

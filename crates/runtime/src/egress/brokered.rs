@@ -130,7 +130,7 @@ impl Plan<'_> {
     pub(super) fn refusal(&self, secret: usize) -> Refusal {
         let name = self.placeholders.name(secret).map_or("?", SecretName::as_str);
         let detail = format!("the placeholder of {name} may go only to its own hosts over https, not to {}", self.host);
-        Refusal::forbidden("placeholder_refused", detail)
+        Refusal::forbidden("placeholder_refused", detail).about(self.placeholders.name(secret))
     }
 
     pub(super) fn unfit(&self, secret: usize, place: &str) -> Refusal {

@@ -68,6 +68,8 @@ pub struct EgressRecord {
     pub duration: Duration,
     /// Secrets whose values were put in.
     pub secrets: Vec<SecretName>,
+    /// The secret whose placeholder was refused, if that is why it ended.
+    pub refused: Option<SecretName>,
     /// Secrets that this host may have, when the broker could not see what went to it: a placeholder stayed one.
     pub unfilled: Vec<SecretName>,
 }
@@ -224,6 +226,7 @@ impl Drop for Exchange {
             response_bytes: self.received.load(Ordering::Relaxed),
             duration: self.began.elapsed(),
             secrets: names(&state.used),
+            refused: state.refusal.as_ref().and_then(|refusal| refusal.secret.clone()),
             unfilled: names(&state.unfilled),
         };
         if let Err(mpsc::error::TrySendError::Full(record)) = self.records.try_send(record)

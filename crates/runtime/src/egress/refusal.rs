@@ -3,6 +3,7 @@
 //! It names hosts, rules and secrets, never a value.
 
 use bytes::Bytes;
+use domain::SecretName;
 use http_body_util::{BodyExt as _, Full};
 use hyper::header::{self, HeaderValue};
 use hyper::{Response, StatusCode};
@@ -16,27 +17,34 @@ pub(super) struct Refusal {
     pub(super) status: StatusCode,
     pub(super) code: &'static str,
     detail: String,
+    /// The secret whose placeholder or value it is about.
+    pub(super) secret: Option<SecretName>,
 }
 
 impl Refusal {
     pub(super) fn forbidden(code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status: StatusCode::FORBIDDEN, code, detail: detail.into() }
+        Self { status: StatusCode::FORBIDDEN, code, detail: detail.into(), secret: None }
     }
 
     pub(super) fn malformed(code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, code, detail: detail.into() }
+        Self { status: StatusCode::BAD_REQUEST, code, detail: detail.into(), secret: None }
     }
 
     pub(super) fn upstream(code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_GATEWAY, code, detail: detail.into() }
+        Self { status: StatusCode::BAD_GATEWAY, code, detail: detail.into(), secret: None }
     }
 
     pub(super) fn late(code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status: StatusCode::GATEWAY_TIMEOUT, code, detail: detail.into() }
+        Self { status: StatusCode::GATEWAY_TIMEOUT, code, detail: detail.into(), secret: None }
     }
 
     pub(super) fn unavailable(code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status: StatusCode::SERVICE_UNAVAILABLE, code, detail: detail.into() }
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, code, detail: detail.into(), secret: None }
+    }
+
+    /// Names the secret that it is about.
+    pub(super) fn about(self, secret: Option<&SecretName>) -> Self {
+        Self { secret: secret.cloned(), ..self }
     }
 
     /// The broker decided so; else something on the way failed.

@@ -14,7 +14,9 @@ use super::page::PageQuery;
 use super::problem::ApiResult;
 use super::secrets::EnvironmentQuery;
 use crate::service::{Caller, Service};
-use crate::wire::{Deployment, Function, FunctionDetail, Invocation, LogLine, Page, Problem, PutFunction, Rollback};
+use crate::wire::{
+    Deployment, Egress, Function, FunctionDetail, Invocation, LogLine, Page, Problem, PutFunction, Rollback,
+};
 
 /// Deploy a function: bundle its source, store it under the next number and make it active.
 #[utoipa::path(put, path = "/api/v1/functions/{name}", tag = "functions", operation_id = "deploy_function", params(("name" = String, Path)), request_body = PutFunction,
@@ -133,6 +135,31 @@ pub(crate) async fn logs(
 ) -> ApiResult<Json<Page<LogLine>>> {
     let rows = page.rows()?;
     Ok(Json(service.function_logs(&caller, &name, rows).await?))
+}
+
+/// Of which invocation, and how many.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EgressQuery {
+    /// Only what this invocation sent.
+    invocation: Option<String>,
+    /// The newest so many: 1 to 500; 100 if left out.
+    limit: Option<u32>,
+}
+
+/// What a function sent where, in the order of time: hosts and sizes, never a value, a path or a query.
+#[utoipa::path(get, path = "/api/v1/functions/{name}/egress", tag = "functions", operation_id = "list_egress", params(("name" = String, Path), EgressQuery),
+    responses((status = 200, description = "Requests and tunnels", body = Page<Egress>),
+        (status = "default", description = "Refused", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn egress(
+    State(service): State<Service>,
+    caller: Caller,
+    Path(name): Path<String>,
+    Query(query): Query<EgressQuery>,
+) -> ApiResult<Json<Page<Egress>>> {
+    let rows = PageQuery { limit: query.limit, cursor: None }.rows()?;
+    Ok(Json(service.function_egress(&caller, &name, query.invocation.as_deref(), rows).await?))
 }
 
 /// The lines a function prints from now on, redacted, as server-sent events: `line` with a log line as JSON, and `missed`

@@ -116,6 +116,7 @@ fn api() -> OpenApiRouter<Service> {
         .routes(routes!(functions::invocations))
         .routes(routes!(functions::invocation_logs))
         .routes(routes!(functions::logs))
+        .routes(routes!(functions::egress))
         .routes(routes!(functions::tail))
         .routes(routes!(access::create_token, access::list_tokens))
         .routes(routes!(access::revoke_token))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{AccountId, limits};
+use domain::{AccountId, Timestamp, limits};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -16,6 +16,8 @@ const BETWEEN_SLICES: Duration = Duration::from_millis(150);
 const KEEP_INVOCATIONS_MILLIS: i64 = 30 * 24 * 60 * 60 * 1000;
 /// How many invocations of one function are kept.
 const KEEP_INVOCATIONS: u32 = 100_000;
+/// How many of its requests are kept.
+const KEEP_EGRESS: u32 = 100_000;
 /// How long an `Idempotency-Key` is remembered.
 const KEEP_IDEMPOTENCY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
@@ -83,6 +85,7 @@ async fn prune(service: &Service, account: AccountId) -> Result<(), Error> {
             }
         }
         prune_logs(service, &account, &function.id).await?;
+        prune_egress(service, &account, &function.id, oldest).await?;
     }
     service
         .store
@@ -107,6 +110,29 @@ async fn prune_logs(service: &Service, account: &AccountId, function_id: &str) -
             .write(move |tx| {
                 Box::pin(
                     async move { Ok::<_, Error>(tx.prune_logs(&account, &function, beyond.plus_millis(1)).await?) },
+                )
+            })
+            .await?;
+        if !more {
+            return Ok(());
+        }
+        sleep(BETWEEN_SLICES).await;
+    }
+}
+
+async fn prune_egress(
+    service: &Service,
+    account: &AccountId,
+    function_id: &str,
+    oldest: Timestamp,
+) -> Result<(), Error> {
+    loop {
+        let (account, function) = (account.clone(), function_id.to_owned());
+        let more = service
+            .store
+            .write(move |tx| {
+                Box::pin(
+                    async move { Ok::<_, Error>(tx.prune_egress(&account, &function, oldest, KEEP_EGRESS).await?) },
                 )
             })
             .await?;

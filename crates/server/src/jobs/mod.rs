@@ -1,8 +1,10 @@
 //! Work in the background: recording invocations, signing checkpoints, deleting what is old.
 
+mod egress;
 mod housekeeping;
 mod quota;
 mod recorder;
 
+pub(crate) use egress::egress;
 pub(crate) use housekeeping::housekeeping;
 pub(crate) use recorder::{Recorder, recorder, stream_word};

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use domain::limits::{LOG_BYTES_PER_MINUTE, LOG_LINES_PER_MINUTE};
 use domain::{AccountId, EnvironmentName, FunctionName, SecretName};
-use runtime::{LogLine, Stream};
-use store::{InvocationRow, LogRow, Store};
+use runtime::{EgressOutcome, LogLine, Sent, Stream, Via, WorkerKey};
+use store::{EgressRow, InvocationRow, LogRow, Store};
 use tokio::sync::{Notify, broadcast, mpsc, oneshot};
 
 use super::quota::{Quota, Verdict};
@@ -25,6 +25,7 @@ const GATHER: Duration = Duration::from_millis(20);
 enum Record {
     Invocation(Ended),
     Log(Arc<LogLine>),
+    Sent(Box<Sent>),
     /// A worker got these secrets.
     Used((AccountId, EnvironmentName), Vec<SecretName>),
     /// Answered when all that was sent before is stored.
@@ -69,6 +70,11 @@ impl Recorder {
         self.queue.try_send(Record::Log(line)).is_ok()
     }
 
+    /// Takes what a worker sent; `false` if it had to be dropped.
+    pub(crate) fn sent(&self, sent: Sent) -> bool {
+        self.queue.try_send(Record::Sent(Box::new(sent))).is_ok()
+    }
+
     /// Takes which secrets a worker got; `false` if it had to be dropped.
     pub(crate) fn used(&self, account: AccountId, environment: EnvironmentName, names: Vec<SecretName>) -> bool {
         self.queue.try_send(Record::Used((account, environment), names)).is_ok()
@@ -105,16 +111,17 @@ impl RecorderTask {
             }
             let mut waiting = Vec::new();
             let (mut invocations, mut logs) = (Vec::new(), Vec::new());
-            let mut used: Used = HashMap::new();
+            let (mut sent, mut used) = (Vec::new(), Used::new());
             for record in batch.drain(..) {
                 match record {
                     Record::Invocation(ended) => invocations.push(ended.into_row()),
                     Record::Log(line) => logs.extend(within(&mut quota, line)),
+                    Record::Sent(one) => sent.push(*one),
                     Record::Used(place, names) => used.entry(place).or_default().extend(names),
                     Record::Flush(done) => waiting.push(done),
                 }
             }
-            if let Err(error) = write(&store, invocations, logs, used).await {
+            if let Err(error) = write(&store, Batch { invocations, logs, sent, used }).await {
                 tracing::error!(error = %error, "invocations were not recorded");
             }
             for done in waiting {
@@ -145,36 +152,41 @@ fn within(quota: &mut Quota, line: Arc<LogLine>) -> Option<Arc<LogLine>> {
 /// The secrets that were used, by account and environment.
 type Used = HashMap<(AccountId, EnvironmentName), BTreeSet<SecretName>>;
 
-async fn write(
-    store: &Store,
+/// What is written together.
+struct Batch {
     invocations: Vec<InvocationRow>,
     logs: Vec<Arc<LogLine>>,
+    sent: Vec<Sent>,
     used: Used,
-) -> Result<(), Error> {
-    if invocations.is_empty() && logs.is_empty() && used.is_empty() {
+}
+
+async fn write(store: &Store, batch: Batch) -> Result<(), Error> {
+    let Batch { invocations, logs, sent, used } = batch;
+    if invocations.is_empty() && logs.is_empty() && sent.is_empty() && used.is_empty() {
         return Ok(());
     }
     store
         .write(move |tx| {
             Box::pin(async move {
                 tx.insert_invocations(&invocations).await?;
+                let mut ids = Ids::default();
+                // What comes first in time comes first here; time in front keeps it across restarts.
+                let mut seq = (clock::now().as_millis().unsigned_abs() << 16)..;
                 let mut rows = Vec::with_capacity(logs.len());
-                // Lines come in the order in which they were printed; time in front keeps it across restarts.
-                let mut seq = clock::now().as_millis().unsigned_abs() << 16;
-                let mut known: Option<((AccountId, FunctionName), Option<String>)> = None;
                 for line in logs {
-                    let function = (line.key.account.clone(), line.key.function.clone());
-                    if known.as_ref().is_none_or(|(name, _)| *name != function) {
-                        let id = tx.function(&function.0, &function.1).await?.map(|row| row.id);
-                        known = Some((function, id));
-                    }
-                    // A function that was deleted meanwhile keeps no logs.
-                    if let Some((_, Some(id))) = &known {
+                    // A function that was deleted meanwhile keeps no records.
+                    if let (Some(id), Some(seq)) = (ids.of(tx, &line.key).await?, seq.next()) {
                         rows.push(log_row(&line, id, seq));
-                        seq += 1;
                     }
                 }
                 tx.insert_logs(&rows).await?;
+                let mut rows = Vec::with_capacity(sent.len());
+                for one in sent {
+                    if let (Some(id), Some(seq)) = (ids.of(tx, &one.key).await?, seq.next()) {
+                        rows.push(egress_row(&one, id, seq));
+                    }
+                }
+                tx.insert_egress(&rows).await?;
                 for ((account, environment), names) in used {
                     let names: Vec<_> = names.into_iter().collect();
                     tx.touch_secrets(&account, &environment, &names, clock::now()).await?;
@@ -183,6 +195,20 @@ async fn write(
             })
         })
         .await
+}
+
+/// The id of the function that was asked for last; records of one come together.
+#[derive(Default)]
+struct Ids(Option<(AccountId, FunctionName, Option<String>)>);
+
+impl Ids {
+    async fn of(&mut self, tx: &mut store::Tx, key: &WorkerKey) -> Result<Option<&str>, Error> {
+        if self.0.as_ref().is_none_or(|(account, name, _)| *account != key.account || *name != key.function) {
+            let id = tx.function(&key.account, &key.function).await?.map(|row| row.id);
+            self.0 = Some((key.account.clone(), key.function.clone(), id));
+        }
+        Ok(self.0.as_ref().and_then(|(.., id)| id.as_deref()))
+    }
 }
 
 /// The API's word.
@@ -202,5 +228,36 @@ fn log_row(line: &LogLine, function_id: &str, seq: u64) -> LogRow {
         time: clock::from_system(line.time),
         stream: stream_word(line.stream).to_owned(),
         text: line.text.clone(),
+    }
+}
+
+fn egress_row(sent: &Sent, function_id: &str, seq: u64) -> EgressRow {
+    let record = &sent.record;
+    EgressRow {
+        account: sent.key.account.clone(),
+        function_id: function_id.to_owned(),
+        invocation: record.invocation.clone(),
+        seq,
+        time: clock::from_system(sent.time),
+        via: match record.via {
+            Via::Fetch => "fetch",
+            Via::WebSocket => "websocket",
+            Via::Tunnel => "tunnel",
+            Via::Tcp => "tcp",
+        }
+        .to_owned(),
+        host: record.host.clone(),
+        port: record.port,
+        method: record.method.to_owned(),
+        outcome: match record.outcome {
+            EgressOutcome::Answered(status) => status.to_string(),
+            EgressOutcome::Opened => "opened".to_owned(),
+            EgressOutcome::Refused(code) | EgressOutcome::Failed(code) => code.to_owned(),
+            EgressOutcome::Abandoned => "abandoned".to_owned(),
+        },
+        request_bytes: record.request_bytes,
+        response_bytes: record.response_bytes,
+        duration_us: u64::try_from(record.duration.as_micros()).unwrap_or(u64::MAX),
+        secrets: record.secrets.iter().map(SecretName::as_str).collect::<Vec<_>>().join(" "),
     }
 }

@@ -63,7 +63,20 @@ impl Service {
         environment: Option<&EnvironmentName>,
         resource: &str,
     ) -> Result<(), Error> {
+        self.audit_denied_with(caller, action, environment, resource, &[]).await
+    }
+
+    /// As [`Service::audit_denied`], with details.
+    pub(super) async fn audit_denied_with(
+        &self,
+        caller: &Caller,
+        action: Action,
+        environment: Option<&EnvironmentName>,
+        resource: &str,
+        details: &[(&str, &str)],
+    ) -> Result<(), Error> {
         let event = event(caller, action, environment, resource, Outcome::Denied);
+        let event = details.iter().fold(event, |event, (key, text)| event.detail(key, text));
         self.store
             .write(move |tx| {
                 Box::pin(async move {

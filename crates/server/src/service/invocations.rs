@@ -1,7 +1,11 @@
 //! Reading what functions did: invocations and log lines.
 
-use domain::{AccountId, Action, EnvironmentName, FunctionName, Invalid, Timestamp, limits};
+use domain::{
+    AccountId, Action, Actor, ActorKind, EnvironmentName, FunctionName, Invalid, RequestId, SecretName, Timestamp,
+    limits,
+};
 use futures_util::stream::{self, Stream, StreamExt as _};
+use runtime::Sent;
 use store::{FunctionRow, InvocationRow};
 use tokio::sync::broadcast::error::RecvError;
 
@@ -66,6 +70,38 @@ impl Service {
         let function = self.readable_function(caller, function, None).await?;
         let lines = self.store.function_logs(&caller.actor.account, &function.id, rows).await?;
         Ok(Page { items: lines.iter().map(show::log_line).collect(), next_cursor: None })
+    }
+
+    /// What a function sent where: in one invocation, or the newest of all.
+    pub(crate) async fn function_egress(
+        &self,
+        caller: &Caller,
+        function: &str,
+        invocation: Option<&str>,
+        rows: u32,
+    ) -> Result<Page<wire::Egress>, Error> {
+        let function = self.readable_function(caller, function, None).await?;
+        let account = &caller.actor.account;
+        let found = match invocation {
+            Some(id) => {
+                self.invocation_of(account, &function, id).await?;
+                self.store.invocation_egress(account, &function.id, id, rows).await?
+            }
+            None => self.store.function_egress(account, &function.id, rows).await?,
+        };
+        Ok(Page { items: found.iter().map(show::egress_row).collect(), next_cursor: None })
+    }
+
+    /// Puts on record that a function tried to send a secret's placeholder to a host that the secret is not for.
+    pub(crate) async fn audit_refused_placeholder(&self, sent: &Sent) -> Result<(), Error> {
+        let key = &sent.key;
+        let name = key.function.to_string();
+        let actor = Actor { kind: ActorKind::Function, name, ..Actor::anonymous(key.account.clone()) };
+        let request_id = RequestId::new(sent.record.invocation.as_deref().unwrap_or_default());
+        let caller = Caller { actor, request_id };
+        let secret = sent.record.refused.as_ref().map_or("", SecretName::as_str);
+        let host = ("host", sent.record.host.as_str());
+        self.audit_denied_with(&caller, Action::SecretSend, Some(&key.environment), secret, &[host]).await
     }
 
     /// The lines that a function prints from now on. `None` stands for lines that this watcher was too slow for.

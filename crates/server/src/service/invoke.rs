@@ -7,14 +7,15 @@ use std::time::{Duration, Instant, SystemTime};
 use axum::body::{Body, Bytes};
 use axum::http::{Method, Request, Response};
 use domain::{
-    Access, AccountId, AccountName, Action, Actor, ActorKind, CorsOrigins, EnvironmentName, FunctionName, RequestId,
-    Timestamp, authorize_invoke,
+    Access, AccountId, AccountName, Action, Actor, ActorKind, CorsOrigins, Delivery, EgressPolicy, Endpoint,
+    EnvironmentName, FunctionName, RequestId, Timestamp, authorize_invoke,
 };
 use envelope::Binding;
 use http_body_util::Empty;
 use hyper::upgrade::OnUpgrade;
 use runtime::{
-    Assignment, Cleaner, End, InvokeError, Lease, Limits, LogLine, Stream, WorkerBody, WorkerError, WorkerKey,
+    Assignment, Brokered, Cleaner, Egress, End, InvokeError, Lease, Limits, LogLine, Stream, WorkerBody, WorkerError,
+    WorkerKey,
 };
 use store::InvocationRow;
 use thiserror::Error;
@@ -66,6 +67,8 @@ pub(crate) struct Route {
     secrets: domain::SecretSelection,
     limits: StoredLimits,
     cors_origins: CorsOrigins,
+    egress: EgressPolicy,
+    tcp: Vec<Endpoint>,
     key: WorkerKey,
     gate: Arc<Gate>,
 }
@@ -277,6 +280,8 @@ impl Service {
             secrets: active.secrets,
             limits,
             cors_origins: active.cors_origins,
+            egress: active.egress,
+            tcp: active.tcp,
             key: WorkerKey {
                 account: account.clone(),
                 environment: environment.clone(),
@@ -308,16 +313,21 @@ impl Service {
             self.store.current_values(account, environment),
             self.store.bundle(account, &route.digest),
         )?;
-        let (mut env, mut versions) = (Vec::new(), BTreeMap::new());
+        let (mut env, mut brokered, mut versions) = (Vec::new(), Vec::new(), BTreeMap::new());
         for value in stored.into_iter().filter(|value| route.secrets.includes(&value.name)) {
             let binding = Binding { secret: &value.secret, environment, version: value.version };
             let plain = key.decrypt(&binding, &value.ciphertext)?;
             versions.insert(value.name.to_string(), value.version);
-            env.push((value.name, plain));
+            match value.delivery {
+                Delivery::Env => env.push((value.name, plain)),
+                Delivery::Brokered => brokered.push(Brokered { name: value.name, value: plain, hosts: value.hosts }),
+            }
         }
         let code = code.ok_or(Error::Broken("a deployment's bundle is missing"))?;
         let code = String::from_utf8(code).map_err(|_| Error::Broken("a bundle is not text"))?;
-        self.note_used(route, env.iter().map(|(name, _)| name.clone()).collect());
+        let held = env.iter().map(|(name, _)| name);
+        self.note_used(route, held.chain(brokered.iter().map(|secret| &secret.name)).cloned().collect());
+        let egress = Egress { policy: route.egress.clone(), tcp: route.tcp.clone(), brokered };
         let limits = Limits {
             wall_clock: Duration::from_secs(route.limits.timeout_seconds.into()),
             memory_mib: route.limits.memory_mib,
@@ -326,7 +336,7 @@ impl Service {
             ..Limits::default()
         };
         let label = serde_json::to_string(&versions).unwrap_or_default().into();
-        Ok(Assignment { code: code.into(), env, limits, label })
+        Ok(Assignment { code: code.into(), env, egress, limits, label })
     }
 
     /// Sets `last_used_at`, without making the first caller wait for it.

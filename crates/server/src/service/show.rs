@@ -2,8 +2,8 @@
 
 use domain::{ActorKind, EgressPolicy, FunctionName, IssuerKeys, SecretSelection, Timestamp};
 use store::{
-    AccountRow, DeploymentRow, EnvironmentRow, FunctionRow, GroupRow, InvocationRow, IssuerRow, LogRow, MemberRow,
-    SecretRow, TokenRow, VersionRow,
+    AccountRow, DeploymentRow, EgressRow, EnvironmentRow, FunctionRow, GroupRow, InvocationRow, IssuerRow, LogRow,
+    MemberRow, SecretRow, TokenRow, VersionRow,
 };
 
 use super::functions::{Active, Uses, texts};
@@ -192,6 +192,22 @@ pub(super) fn log_line(row: &LogRow) -> wire::LogLine {
     }
 }
 
+pub(super) fn egress_row(row: &EgressRow) -> wire::Egress {
+    wire::Egress {
+        time: time(row.time),
+        invocation: row.invocation.clone(),
+        via: row.via.clone(),
+        host: row.host.clone(),
+        port: row.port,
+        method: row.method.clone(),
+        outcome: row.outcome.clone(),
+        request_bytes: row.request_bytes,
+        response_bytes: row.response_bytes,
+        duration_ms: row.duration_us as f64 / 1_000.0,
+        secrets: row.secrets.split(' ').filter(|name| !name.is_empty()).map(ToOwned::to_owned).collect(),
+    }
+}
+
 /// The word for an actor's kind, as the audit log writes it.
 pub(super) fn actor_kind(kind: ActorKind) -> &'static str {
     match kind {
@@ -200,5 +216,6 @@ pub(super) fn actor_kind(kind: ActorKind) -> &'static str {
         ActorKind::Setup => "setup",
         ActorKind::Anonymous => "anonymous",
         ActorKind::Jwt => "jwt",
+        ActorKind::Function => "function",
     }
 }

@@ -37,6 +37,7 @@ pub(super) fn title(action: Action) -> &'static str {
         Action::SecretPut => "Secret stored",
         Action::SecretActivate => "Older version used again",
         Action::SecretDelete => "Secret deleted",
+        Action::SecretSend => "Placeholder refused",
         Action::FunctionList => "Functions listed",
         Action::FunctionGet => "Function looked up",
         Action::FunctionDeploy => "Function deployed",
@@ -70,6 +71,7 @@ pub(super) fn sentence(event: &AuditEvent) -> Markup {
         ActorKind::Token => html! { "token " b { (visible(&event.actor.name)) } },
         ActorKind::Session => html! { "session of " b { (visible(&event.actor.name)) } },
         ActorKind::Setup => html! { "first start" },
+        ActorKind::Function => html! { "the function " b { (visible(&event.actor.name)) } },
         ActorKind::Jwt => html! { "a caller with a JWT, " b { (visible(&event.actor.name)) } },
         ActorKind::Anonymous => html! { "somebody without a token" },
     };
@@ -139,6 +141,9 @@ fn wanted(event: &AuditEvent) -> Markup {
         "secret.put" => html! { "store" (name) },
         "secret.activate" => html! { "use another version of" (name) },
         "secret.delete" => html! { "delete" (name) },
+        "secret.send" => {
+            html! { "send" (name) @if let Some(host) = event.details.get("host") { " to " code { (visible(host)) } } }
+        }
         "function.list" => html! { "list functions" },
         "function.get" => html! { "look up the function" (name) },
         "function.deploy" => html! { "deploy" (name) },

@@ -189,6 +189,36 @@ pub struct Invocation {
     pub error: Option<String>,
 }
 
+/// A request that a function sent, or tried to send: where and how much, never a value, a path or a query.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Egress {
+    /// When it ended; RFC 3339, UTC.
+    pub time: String,
+    /// The invocation it was sent in; absent of tunnels, and of what was sent in none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invocation: Option<String>,
+    /// `fetch`, `websocket`, `tunnel` (`CONNECT`: of `node:http` and the like) or `tcp` (a declared endpoint).
+    pub via: String,
+    /// The host; values of the function's secrets in it are redacted.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// `GET`, `POST`, …, or `OTHER`.
+    pub method: String,
+    /// The status that the host answered with, or why there is none: `opened` (a tunnel), `host_not_allowed`,
+    /// `address_not_public`, `placeholder_refused`, `connect_failed`, `tls_failed`, `abandoned`, …
+    pub outcome: String,
+    /// Bytes of the request's body; of a tunnel, all that were sent.
+    pub request_bytes: u64,
+    /// Bytes of the answer's body; of a tunnel, all that came.
+    pub response_bytes: u64,
+    /// From its beginning to its end.
+    pub duration_ms: f64,
+    /// Brokered secrets whose values the broker put in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<String>,
+}
+
 /// Who called a function.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct InvocationActor {

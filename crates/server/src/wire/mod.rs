@@ -13,7 +13,7 @@ mod token;
 pub use access::{Account, CreateAccount, CreatedAccount, Environment, LoginLink};
 pub use audit::{AuditEntry, AuditProof, SignedCheckpoint};
 pub use function::{
-    ActiveDeployment, Deployment, Function, FunctionDetail, Invocation, InvocationActor, LogLine, PutFunction,
+    ActiveDeployment, Deployment, Egress, Function, FunctionDetail, Invocation, InvocationActor, LogLine, PutFunction,
     Rollback, Secrets,
 };
 pub use member::{Group, Issuer, Member, PutGroup, PutIssuer, PutMember};

@@ -10,7 +10,10 @@ use crate::ui::layout::{self, ErrorPage, Section};
 use crate::ui::session::Session;
 use crate::ui::text::{link, visible};
 use crate::ui::time;
-use crate::wire::Invocation;
+use crate::wire::{Egress, Invocation};
+
+/// Most requests that are shown.
+const SENT: u32 = 100;
 
 /// `GET /functions/{name}/invocations/{id}`
 pub(in crate::ui) async fn show(
@@ -22,6 +25,8 @@ pub(in crate::ui) async fn show(
         |error| session.failed(if matches!(error, Error::Invalid(_)) { Error::not_found("function") } else { error });
     let invocation = service.get_invocation(&session.caller, &name, &id).await.map_err(failed)?;
     let lines = service.invocation_logs(&session.caller, &name, &id).await.map_err(|error| session.failed(error))?;
+    let sent = service.function_egress(&session.caller, &name, Some(&id), SENT).await;
+    let sent = sent.map_err(|error| session.failed(error))?;
     let body = html! {
         nav.crumbs aria-label="Where you are" { a href="/functions" { "Functions" } " / " a href=(format!("/functions/{name}")) { (name) } }
         div.title { h1 { "Invocation" } (parts::outcome(&invocation.outcome)) }
@@ -30,9 +35,44 @@ pub(in crate::ui) async fn show(
         }
         (facts(&session, &invocation))
         section { h2 { "Log" } (parts::log(&lines.items, "It printed nothing.")) }
+        (requests(&sent.items))
         (layout::shortcuts(false))
     };
     Ok(layout::page(&session, Section::Functions, &format!("Invocation of {name}"), &body))
+}
+
+/// Where it sent what.
+fn requests(sent: &[Egress]) -> Markup {
+    html! {
+        section {
+            h2 { "Requests it sent" }
+            @if sent.is_empty() { p.muted { "None." } } @else {
+                div.table-box {
+                    table.cards {
+                        caption.unseen { "Requests it sent" }
+                        thead { tr {
+                            th scope="col" { "Request" }
+                            th scope="col" { "Answer" }
+                            th scope="col" { "Sent" }
+                            th scope="col" { "Received" }
+                            th scope="col" { "Took" }
+                            th scope="col" { "Secrets put in" }
+                        } }
+                        tbody { @for one in sent {
+                            tr {
+                                th scope="row" { code.address { (one.method) " " (visible(&one.host)) ":" (one.port) } }
+                                td data-label="Answer" { (one.outcome.replace('_', " ")) }
+                                td data-label="Sent" { (one.request_bytes) " bytes" }
+                                td data-label="Received" { (one.response_bytes) " bytes" }
+                                td data-label="Took" { (parts::duration(one.duration_ms)) }
+                                td data-label="Secrets put in" { @if one.secrets.is_empty() { span.muted { "None" } } (one.secrets.join(", ")) }
+                            }
+                        } }
+                    }
+                }
+            }
+        }
+    }
 }
 
 fn facts(session: &Session, invocation: &Invocation) -> Markup {
