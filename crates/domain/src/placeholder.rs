@@ -12,6 +12,8 @@ const MIN_BITS: f64 = 96.0;
 const PREFIX_CHARS: usize = 12;
 /// and so many must come after it.
 const REST_CHARS: usize = 16;
+/// A longer value gets a placeholder of another shape: no header carries it, and searching streams for it costs time.
+const SHAPED_BYTES: usize = 4096;
 const LOWER: &[u8] = b"abcdefghijklmnopqrstuvwxyz";
 const UPPER: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const DIGITS: &[u8] = b"0123456789";
@@ -25,7 +27,7 @@ const ALPHANUMERIC: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWX
 /// Of the rest, each digit becomes a random digit, each letter a random letter of its case, `+`, `/` and `=` a random letter or digit;
 /// separators stay. So it never needs escaping in a header, a URL, a form or JSON.
 ///
-/// A value of other characters, or one too short for 96 random bits, gets `tresor_placeholder_` and 32 random characters.
+/// A value of other characters, above 4 KiB, or too short for 96 random bits gets `tresor_placeholder_` and 32 random characters.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Placeholder(String);
 
@@ -36,7 +38,7 @@ impl Placeholder {
         let text = value.expose();
         let rest = prefix_bytes(text);
         let bits: f64 = text.bytes().skip(rest).map(|byte| class(byte).map_or(0.0, bits)).sum();
-        let shaped = text.bytes().all(|byte| class(byte).is_some() || is_separator(byte));
+        let shaped = text.len() <= SHAPED_BYTES && text.bytes().all(|byte| class(byte).is_some() || is_separator(byte));
         if !shaped || bits < MIN_BITS {
             let random = (0..32).map(|_| random.one_of(ALPHANUMERIC));
             return Self("tresor_placeholder_".chars().chain(random).collect());

@@ -32,7 +32,11 @@ async fn run(worker: &Worker, setup: &Setup, code: &str, port: u16) -> String {
         .arg(&file)
         .env_clear()
         .envs([("HTTP_PROXY", &proxy), ("HTTPS_PROXY", &proxy), ("KEY", &worker.placeholder("KEY"))])
-        .envs([("API", format!("api.example.com:{port}")), ("NO_COLOR", "1".to_owned())])
+        .envs([
+            ("API", format!("api.example.com:{port}")),
+            ("NO_COLOR", "1".to_owned()),
+            ("DENO_NO_UPDATE_CHECK", "1".to_owned()),
+        ])
         .envs([("http_proxy", &node), ("https_proxy", &node), ("NODE_USE_ENV_PROXY", &"1".to_owned())])
         .env("CA", setup.ca.file())
         .env("HOME", setup.ca.folder.path())

@@ -2,7 +2,7 @@
 
 use domain::{EgressPolicy, HostPattern};
 use hyper::Request;
-use runtime::{EgressOutcome, Via};
+use runtime::{Broker, BrokerConfig, EgressOutcome, Trust, TrustError, Via};
 
 use crate::harness::{Host, Setup, body, ok};
 
@@ -86,10 +86,10 @@ async fn rebinding() {
 async fn the_server_itself() {
     let setup = Setup::new();
     let host = Host::start(&setup.ca, None, |_| panic!("was reached")).await;
-    let broker = runtime::Broker::new(runtime::BrokerConfig {
+    let broker = Broker::new(BrokerConfig {
         allow: vec!["127.0.0.0/8".parse().unwrap()],
         own: vec![format!("0.0.0.0:{}", host.port).parse().unwrap()],
-        trust: runtime::Trust { compiled_in: true, files: Vec::new() },
+        trust: Trust { compiled_in: true, files: Vec::new() },
         resolver: setup.names.clone(),
         timeouts: setup.timeouts,
     })
@@ -151,4 +151,33 @@ async fn nothing_leaves_that_cannot_be_recorded() {
     worker.records.close();
     let request = Request::get(format!("http://api.example.com:{}/", host.port)).body(body("")).unwrap();
     assert_eq!(worker.ask(request).await.code(), "record_unavailable");
+}
+
+/// The machine's own resolver is judged like any other.
+#[tokio::test]
+async fn the_machines_own_names() {
+    let setup = Setup::new();
+    let host = Host::start(&setup.ca, None, |_| panic!("was reached")).await;
+    let trust = Trust { compiled_in: true, files: vec![setup.ca.file()] };
+    let broker = Broker::new(BrokerConfig { trust, ..BrokerConfig::default() }).unwrap();
+    let worker = setup.worker(&broker, EgressPolicy::Public, Vec::new());
+    assert_eq!(worker.get(&format!("http://localhost:{}/", host.port)).await.code(), "address_not_public");
+    assert_eq!(worker.get("http://nowhere.invalid/").await.code(), "host_unknown");
+}
+
+#[test]
+fn files_of_authorities_must_hold_some() {
+    let setup = Setup::new();
+    let broker = |name: &str, text: &str| {
+        let path = setup.ca.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        let trust = Trust { compiled_in: true, files: vec![path] };
+        Broker::new(BrokerConfig { trust, ..BrokerConfig::default() }).err()
+    };
+    assert!(broker("good.pem", &std::fs::read_to_string(setup.ca.file()).unwrap()).is_none());
+    for (name, text) in
+        [("empty.pem", ""), ("odd.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")]
+    {
+        assert!(matches!(broker(name, text), Some(TrustError::File { .. })), "{name}");
+    }
 }
