@@ -27,6 +27,7 @@ mod canary;
 mod connections;
 mod cors;
 mod durability;
+mod egress;
 mod functions;
 mod isolation;
 mod keys;
