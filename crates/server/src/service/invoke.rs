@@ -20,7 +20,7 @@ use runtime::{
 use store::InvocationRow;
 use thiserror::Error;
 
-use super::functions::StoredLimits;
+use super::deployment::StoredLimits;
 use super::gate::Gate;
 use super::{Error, Service, jwt, show};
 use crate::clock;

@@ -5,6 +5,7 @@
 mod accounts;
 mod audit;
 mod caller;
+mod deployment;
 mod environments;
 mod error;
 mod functions;

@@ -6,7 +6,8 @@ use store::{
     MemberRow, SecretRow, TokenRow, VersionRow,
 };
 
-use super::functions::{Active, Uses, texts};
+use super::deployment::texts;
+use super::functions::{Active, Uses};
 use crate::wire;
 
 fn time(time: Timestamp) -> String {
