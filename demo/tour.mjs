@@ -88,9 +88,10 @@ async function serve() {
   if (port !== PORT && !options.check) say(dim(`Port ${PORT} is taken, so this server listens on ${port}.\n`));
   await rm(home, { recursive: true, force: true });
   await mkdir(home, { recursive: true });
-  command(`tresor serve --data ${data} --listen 127.0.0.1:${port}`);
+  // Functions reach public addresses only; the stand-in provider listens on this machine.
+  command(`tresor serve --data ${data} --listen 127.0.0.1:${port} --allow-network 127.0.0.0/8`);
   const log = await open(join(home, "server.log"), "w", 0o600);
-  const args = ["serve", "--data", data, "--listen", `127.0.0.1:${port}`];
+  const args = ["serve", "--data", data, "--listen", `127.0.0.1:${port}`, "--allow-network", "127.0.0.0/8"];
   const server = start(program, args, { env, stdio: ["ignore", log.fd, log.fd] });
   const began = performance.now();
   await until("the server to be ready", 30, async () => {

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use common::*;
 use domain::{
-    AccountId, AccountName, Algorithm, Delivery, GroupName, Issuer, IssuerKeys, IssuerName, MemberName, Role, ScopeSet,
-    SecretId, SecretName, SecretSelection,
+    AccountId, AccountName, Algorithm, Delivery, GroupName, HostPattern, Issuer, IssuerKeys, IssuerName, MemberName,
+    Role, ScopeSet, SecretId, SecretName, SecretSelection,
 };
 use store::{
     AccountKeyRow, ActiveRow, EnvironmentRow, GroupRow, IdempotencyRow, IssuerRow, LoginCodeRow, MemberRow, PutView,
@@ -331,7 +331,7 @@ async fn secret_pages(db: Database) {
         name: a1,
         version: 1,
         delivery: Delivery::Env,
-        hosts: Vec::new(),
+        hosts: vec![HostPattern::parse("api.example.com").unwrap()],
         ciphertext: b"test A1".to_vec(),
     };
     assert_eq!(values[1], expected);

@@ -6,11 +6,12 @@ use maud::{Markup, html};
 
 use super::text::visible;
 
-/// Whether successes of an action are in the log. Reading leaves an event only when it is refused.
+/// Whether successes of an action are in the log. Reading leaves an event only when it is refused, and so
+/// does sending a brokered value: what was sent is on the record of the invocation.
 pub(super) fn is_logged(action: Action) -> bool {
     use Action::{
         AccountList, AuditList, FunctionGet, FunctionInvoke, FunctionList, GroupList, InvocationList, IssuerList,
-        MemberList, SecretGet, SecretList, TokenList,
+        MemberList, SecretGet, SecretList, SecretSend, TokenList,
     };
     !matches!(
         action,
@@ -25,6 +26,7 @@ pub(super) fn is_logged(action: Action) -> bool {
             | MemberList
             | SecretGet
             | SecretList
+            | SecretSend
             | TokenList
     )
 }
