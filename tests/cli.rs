@@ -83,6 +83,23 @@ fn environments_keep_their_own_values() {
 }
 
 #[test]
+fn settings_of_the_account() {
+    let server = TestServer::start();
+    let said = |args: &[&str]| server.run(args).transcript(&server);
+    assert_eq!(said(&["settings", "get"]), "exit 0\nresponse guard  report\n--");
+    assert_eq!(said(&["settings", "put", "--response-guard", "block"]), "exit 0\nresponse guard  block\n--");
+    assert_eq!(
+        server.run(&["settings", "get", "--json"]).ok().json(),
+        serde_json::json!({ "response_guard": "block" })
+    );
+    assert_eq!(
+        said(&["settings", "put", "--response-guard", "warn"]),
+        "exit 1\n--\nerror: response_guard: must be `report`, `block` or `off`."
+    );
+    assert_eq!(server.run(&["settings", "put"]).code, 2);
+}
+
+#[test]
 fn if_version_guards_against_the_changes_of_others() {
     let server = TestServer::start();
     let put = |version: &str| server.run_with(&["secret", "put", "KEY", "--if-version", version], CANARY.as_bytes());

@@ -6,6 +6,7 @@ mod function;
 mod member;
 mod secret;
 mod serve;
+mod settings;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,6 +20,7 @@ pub(crate) use function::{Deploy, FunctionCommand, Invoke};
 pub(crate) use member::{GroupCommand, IssuerCommand, IssuerPut, MemberCommand};
 pub(crate) use secret::{Put, SecretCommand};
 pub(crate) use serve::Serve;
+pub(crate) use settings::{SettingsCommand, SettingsPut};
 
 use crate::failure::Failure;
 use crate::output::Output;
@@ -103,6 +105,9 @@ pub(crate) enum Command {
     /// Manage issuers of JWTs, whose users may invoke functions
     #[command(subcommand)]
     Issuer(IssuerCommand),
+    /// Get and put what the account decides once for all its functions
+    #[command(subcommand)]
+    Settings(SettingsCommand),
     /// List and make environments
     #[command(subcommand)]
     Environment(EnvironmentCommand),

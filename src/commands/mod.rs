@@ -10,6 +10,7 @@ mod invoke;
 mod member;
 mod secret;
 mod serve;
+mod settings;
 mod tail;
 mod verify;
 
@@ -62,6 +63,7 @@ async fn client_command(context: &Context, command: Command) -> Done {
         Command::Member(command) => member::member(context, command).await,
         Command::Group(command) => member::group(context, command).await,
         Command::Issuer(command) => member::issuer(context, command).await,
+        Command::Settings(command) => settings::run(context, command).await,
         Command::Environment(command) => access::environment(context, command).await,
         Command::Account(command) => access::account(context, command).await,
         Command::Login => access::login(context).await,

@@ -35,3 +35,4 @@ mod openapi;
 mod postgres;
 mod refused;
 mod rotation;
+mod settings;

@@ -50,6 +50,7 @@ fn the_contract_is_there() {
         ("/api/v1/functions/{name}/invocations/{id}/logs", "get"),
         ("/api/v1/functions/{name}/logs", "get"),
         ("/api/v1/functions/{name}/logs/tail", "get"),
+        ("/api/v1/settings", "get put"),
         ("/api/v1/environments", "get"),
         ("/api/v1/environments/{name}", "put"),
         ("/api/v1/tokens", "get post"),

@@ -70,6 +70,8 @@ operations! {
     "list_issuers", Some("members:read"), "issuer.list", |_n| "/api/v1/issuers".to_owned(), None;
     "put_issuer", Some("members:write"), "issuer.put", |n| format!("/api/v1/issuers/{}", n.people), Some(json!({ "issuer": "https://i.example", "audience": "a", "algorithms": ["HS256"], "secret": n.secret }));
     "delete_issuer", Some("members:write"), "issuer.delete", |n| format!("/api/v1/issuers/{}", n.people), None;
+    "get_settings", Some("settings:read"), "settings.get", |_n| "/api/v1/settings".to_owned(), None;
+    "put_settings", Some("settings:write"), "settings.put", |_n| "/api/v1/settings".to_owned(), Some(json!({ "response_guard": "block" }));
     "list_environments", None, "", |_n| "/api/v1/environments".to_owned(), None;
     "put_environment", Some("environments:write"), "environment.put", |n| format!("/api/v1/environments/{}", n.environment), None;
     "create_login_link", Some("sessions:write"), "session.create", |_n| "/api/v1/login-links".to_owned(), None;

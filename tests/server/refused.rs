@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::api::{App, Client, eventually, random};
 use crate::operations::{Documented, Names, documented};
 
-const SCOPES: [&str; 13] = [
+const SCOPES: [&str; 15] = [
     "secrets:read",
     "secrets:write",
     "functions:read",
@@ -17,6 +17,8 @@ const SCOPES: [&str; 13] = [
     "tokens:write",
     "members:read",
     "members:write",
+    "settings:read",
+    "settings:write",
     "sessions:write",
     "accounts:write",
 ];

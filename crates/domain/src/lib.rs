@@ -23,6 +23,7 @@ mod placeholder;
 pub mod policy;
 pub mod redact;
 pub mod scope;
+mod settings;
 pub mod timestamp;
 pub mod token;
 pub mod value;
@@ -39,5 +40,6 @@ pub use name::{AccountName, EnvironmentName, FunctionName, GroupName, IssuerName
 pub use placeholder::Placeholder;
 pub use policy::{Action, Denied, authorize, authorize_invoke};
 pub use scope::{Scope, ScopeSet};
+pub use settings::{ResponseGuard, Settings};
 pub use timestamp::Timestamp;
 pub use value::Value;

@@ -59,6 +59,8 @@ actions! {
     IssuerList = "issuer.list" needs MembersRead,
     IssuerPut = "issuer.put" needs MembersWrite,
     IssuerDelete = "issuer.delete" needs MembersWrite,
+    SettingsGet = "settings.get" needs SettingsRead,
+    SettingsPut = "settings.put" needs SettingsWrite,
     SessionCreate = "session.create" needs SessionsWrite,
     AccountList = "account.list" needs AccountsWrite,
     AccountCreate = "account.create" needs AccountsWrite,

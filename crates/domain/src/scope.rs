@@ -49,6 +49,10 @@ scopes! {
     MembersRead = "members:read",
     /// Put and delete members, groups and issuers. Whoever has it decides who may invoke functions that are not public.
     MembersWrite = "members:write",
+    /// Get the account's settings.
+    SettingsRead = "settings:read",
+    /// Put the account's settings.
+    SettingsWrite = "settings:write",
     /// Make one-time login links, which open a browser session with the scopes of the token that made them.
     SessionsWrite = "sessions:write",
     /// List and make accounts. Only tokens of the account `default` can hold it.

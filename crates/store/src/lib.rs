@@ -27,6 +27,7 @@ mod proofs;
 mod secrets;
 mod server_state;
 mod sessions;
+mod settings;
 mod store;
 mod tokens;
 mod tx;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use common::*;
 use domain::{
     AccountId, AccountName, Algorithm, Delivery, GroupName, HostPattern, Issuer, IssuerKeys, IssuerName, MemberName,
-    Role, ScopeSet, SecretId, SecretName, SecretSelection,
+    ResponseGuard, Role, ScopeSet, SecretId, SecretName, SecretSelection, Settings,
 };
 use store::{
     AccountKeyRow, ActiveRow, EnvironmentRow, GroupRow, IdempotencyRow, IssuerRow, LoginCodeRow, MemberRow, PutView,
@@ -35,7 +35,7 @@ macro_rules! on_both {
 on_both! {
     server_state, accounts, account_keys, environments, tokens, token_revocation, sessions, login_codes, secret_versions,
     secret_pages, secret_settings, functions, deleting_a_function, invocations_and_logs, pruning, idempotency,
-    other_accounts_reach_nothing, members_and_groups, issuers, logs_within_their_bytes,
+    other_accounts_reach_nothing, members_and_groups, issuers, logs_within_their_bytes, settings,
 }
 
 async fn server_state(db: Database) {
@@ -926,4 +926,22 @@ async fn issuers(db: Database) {
         None,
         "another of its name inherits nothing"
     );
+}
+
+async fn settings(db: Database) {
+    let store = db.open().await;
+    let (id, other) = (account(&store, "acc").await, account(&store, "other").await);
+    assert_eq!(store.settings(&id).await, Ok(Settings::default()));
+    let put = async |account: &AccountId, name: &'static str, text: &'static str| {
+        let account = account.clone();
+        tx!(store, |tx| tx.put_setting(&account, name, text, time(1), "admin").await)
+    };
+    put(&id, "response_guard", "off").await.unwrap();
+    put(&id, "response_guard", "block").await.unwrap();
+    put(&id, "of_a_newer_program", "x").await.unwrap();
+    assert_eq!(store.settings(&id).await, Ok(Settings { response_guard: ResponseGuard::Block }));
+    assert_eq!(store.settings(&other).await, Ok(Settings::default()));
+    assert_eq!(put(&account_id("nobody"), "response_guard", "off").await, Err(StoreError::Missing));
+    put(&id, "response_guard", "perhaps").await.unwrap();
+    assert_eq!(store.settings(&id).await, Err(StoreError::Corrupt { what: "settings" }));
 }

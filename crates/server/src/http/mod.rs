@@ -16,6 +16,7 @@ mod page;
 pub(crate) mod problem;
 pub(crate) mod request_id;
 mod secrets;
+mod settings;
 
 use std::panic::AssertUnwindSafe;
 
@@ -128,6 +129,7 @@ fn api() -> OpenApiRouter<Service> {
         .routes(routes!(members::put_group, members::delete_group))
         .routes(routes!(members::list_issuers))
         .routes(routes!(members::put_issuer, members::delete_issuer))
+        .routes(routes!(settings::get, settings::put))
         .routes(routes!(access::create_login_link))
         .routes(routes!(access::create_account, access::list_accounts))
         .routes(routes!(audit::list))

@@ -23,6 +23,7 @@ mod recent;
 mod references;
 mod secrets;
 mod sessions;
+mod settings;
 mod setup;
 mod show;
 mod tokens;

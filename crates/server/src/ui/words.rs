@@ -11,7 +11,7 @@ use super::text::visible;
 pub(super) fn is_logged(action: Action) -> bool {
     use Action::{
         AccountList, AuditList, FunctionGet, FunctionInvoke, FunctionList, GroupList, InvocationList, IssuerList,
-        MemberList, SecretGet, SecretList, SecretSend, TokenList,
+        MemberList, SecretGet, SecretList, SecretSend, SettingsGet, TokenList,
     };
     !matches!(
         action,
@@ -27,6 +27,7 @@ pub(super) fn is_logged(action: Action) -> bool {
             | SecretGet
             | SecretList
             | SecretSend
+            | SettingsGet
             | TokenList
     )
 }
@@ -61,6 +62,8 @@ pub(super) fn title(action: Action) -> &'static str {
         Action::IssuerList => "Issuers listed",
         Action::IssuerPut => "Issuer made or changed",
         Action::IssuerDelete => "Issuer deleted",
+        Action::SettingsGet => "Settings read",
+        Action::SettingsPut => "Settings changed",
         Action::SessionCreate => "Login link made or used",
         Action::AccountList => "Accounts listed",
         Action::AccountCreate => "Account made",
@@ -124,6 +127,9 @@ impl Done<'_> {
             "group.delete" => html! { "deleted the group" (name) },
             "issuer.put" => html! { "trusts JWTs of " code { (self.detail("issuer")) } " as" (name) },
             "issuer.delete" => html! { "no longer trusts the issuer" (name) },
+            "settings.put" => {
+                html! { "set " @for (n, (name, text)) in event.details.iter().enumerate() { @if n > 0 { ", " } code { (visible(name)) } " to " (visible(text)) } }
+            }
             "session.create" if event.details.get("link").is_some_and(|link| link == "used") => {
                 html! { "began with a login link" }
             }
@@ -167,6 +173,8 @@ fn wanted(event: &AuditEvent) -> Markup {
         "issuer.list" => html! { "list issuers" },
         "issuer.put" => html! { "change the issuer" (name) },
         "issuer.delete" => html! { "delete the issuer" (name) },
+        "settings.get" => html! { "read the settings" },
+        "settings.put" => html! { "change the settings" },
         "session.create" => html! { "make a login link" },
         "account.list" => html! { "list accounts" },
         "account.create" => html! { "make the account" (name) },

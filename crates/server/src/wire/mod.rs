@@ -8,6 +8,7 @@ mod function;
 mod member;
 mod problem;
 mod secret;
+mod settings;
 mod token;
 
 pub use access::{Account, CreateAccount, CreatedAccount, Environment, LoginLink};
@@ -19,6 +20,7 @@ pub use function::{
 pub use member::{Group, Issuer, Member, PutGroup, PutIssuer, PutMember};
 pub use problem::{FieldProblem, Problem};
 pub use secret::{ActivateSecret, PutSecret, RawValue, Secret, SecretVersion};
+pub use settings::{PutSettings, Settings};
 pub use token::{CreateToken, CreatedToken, Token};
 
 use serde::{Deserialize, Serialize};

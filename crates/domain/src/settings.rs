@@ -1,0 +1,92 @@
+//! What an account decides once for all its functions. Each setting has a name, a rule and a default.
+//!
+//! To add one: a field here, a line in [`Settings::to_texts`] and in [`Settings::set`], and the same field in the API's
+//! `Settings` and `PutSettings`. The database keeps names and texts, so it needs nothing.
+
+use crate::Invalid;
+
+/// What is done when a function would return a value of its secrets to its caller.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ResponseGuard {
+    /// Nothing: responses are not looked at.
+    Off,
+    /// The response goes out, and the account is told.
+    #[default]
+    Report,
+    /// The response does not go out, or ends before the value, and the account is told.
+    Block,
+}
+
+impl ResponseGuard {
+    /// Reads the API's word.
+    ///
+    /// # Errors
+    /// `response_guard_unknown`.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "off" => Ok(Self::Off),
+            "report" => Ok(Self::Report),
+            "block" => Ok(Self::Block),
+            _ => Err(Invalid::new("response_guard", "response_guard_unknown", "must be `report`, `block` or `off`")),
+        }
+    }
+
+    /// The API's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Report => "report",
+            Self::Block => "block",
+        }
+    }
+}
+
+/// The settings of an account.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Of functions whose deployment says nothing else.
+    pub response_guard: ResponseGuard,
+}
+
+impl Settings {
+    /// Each setting's name and text.
+    pub fn to_texts(&self) -> Vec<(&'static str, String)> {
+        vec![("response_guard", self.response_guard.as_str().to_owned())]
+    }
+
+    /// Changes the setting of that name.
+    ///
+    /// # Errors
+    /// The rule that `text` broke, or `setting_unknown`.
+    pub fn set(&mut self, name: &str, text: &str) -> Result<(), Invalid> {
+        match name {
+            "response_guard" => self.response_guard = ResponseGuard::parse(text)?,
+            _ => return Err(Invalid::new(name, "setting_unknown", "is no setting")),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ResponseGuard, Settings};
+
+    #[test]
+    fn texts_read_back() {
+        let mut changed = Settings::default();
+        assert_eq!(changed.set("response_guard", "block"), Ok(()));
+        assert_eq!(changed, Settings { response_guard: ResponseGuard::Block });
+        let mut read = Settings::default();
+        for (name, text) in changed.to_texts() {
+            assert_eq!(read.set(name, &text), Ok(()));
+        }
+        assert_eq!(read, changed);
+    }
+
+    #[test]
+    fn rules() {
+        let code = |name, text| Settings::default().set(name, text).err().map(|invalid| (invalid.field, invalid.code));
+        assert_eq!(code("response_guard", "warn"), Some(("response_guard".to_owned(), "response_guard_unknown")));
+        assert_eq!(code("colour", "red"), Some(("colour".to_owned(), "setting_unknown")));
+    }
+}

@@ -1,0 +1,22 @@
+//! An account's settings over HTTP.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What the account decides once for all its functions.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Settings {
+    /// What is done when a function would return a value of its secrets to its caller, unless its deployment says
+    /// otherwise: `report` (it goes out, and the audit log and the admin UI tell of it), `block` (it does not go out
+    /// either) or `off`.
+    pub response_guard: String,
+}
+
+/// Changes settings. What is left out stays as it is.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PutSettings {
+    /// `report`, `block` or `off`; `report` until it is put.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_guard: Option<String>,
+}

@@ -1,0 +1,19 @@
+//! `tresor settings …`.
+
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SettingsCommand {
+    /// Show the account's settings
+    Get,
+    /// Change some of them; what is left out stays as it is
+    Put(SettingsPut),
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct SettingsPut {
+    /// What is done when a function would return a value of its secrets to its caller: `report` it, `block` it too, or `off`
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) response_guard: Option<String>,
+}
