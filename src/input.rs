@@ -5,16 +5,22 @@ use std::io::{IsTerminal as _, Read as _};
 use std::path::Path;
 
 use domain::{SecretName, Value, limits};
+use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::failure::{Done, Failure};
 use crate::output::Output;
 
-/// The value of a secret: from a hidden prompt if stdin is a terminal, else all of stdin without one newline at its end.
+/// The value of a secret; see [`any_value`].
 pub(crate) fn value(name: &SecretName) -> Done<Value> {
+    any_value(&format!("Value of {name}"))
+}
+
+/// A value: from a hidden prompt if stdin is a terminal, else all of stdin without one newline at its end.
+pub(crate) fn any_value(prompt: &str) -> Done<Value> {
     let read = |error: std::io::Error| Failure::failed("stdin", format!("could not read the value: {error}"));
     if std::io::stdin().is_terminal() {
-        let typed = rpassword::prompt_password(format!("Value of {name} (not shown; one line): ")).map_err(read)?;
+        let typed = rpassword::prompt_password(format!("{prompt} (not shown; one line): ")).map_err(read)?;
         return Ok(Value::new(typed)?);
     }
     // Room for a value at its limit, its newline, and one byte more to see that it is too long: the buffer never moves,
@@ -29,6 +35,22 @@ pub(crate) fn value(name: &SecretName) -> Done<Value> {
         }
     }
     Ok(Value::from_bytes(std::mem::take(&mut *bytes))?)
+}
+
+/// `{"value": …}` with what else the request holds. The buffer does not grow, which would leave copies behind.
+pub(crate) fn with_value(value: &Value, more: &impl Serialize) -> Done<Zeroizing<Vec<u8>>> {
+    #[derive(Serialize)]
+    struct Body<'a, T> {
+        value: &'a str,
+        #[serde(flatten)]
+        more: &'a T,
+    }
+    let others = serde_json::to_vec(more).map_or(0, |bytes| bytes.len());
+    let mut bytes = Zeroizing::new(Vec::with_capacity(6 * value.expose().len() + others + 16));
+    // serde_json's own error could quote what it was writing.
+    serde_json::to_writer(&mut *bytes, &Body { value: value.expose(), more })
+        .map_err(|_| Failure::failed("internal", "could not write the request"))?;
+    Ok(bytes)
 }
 
 /// Asks before something is deleted. Without a terminal to ask on, only `--yes` says yes.

@@ -4,6 +4,7 @@ mod access;
 mod audit;
 mod function;
 mod member;
+mod provider;
 mod secret;
 mod serve;
 mod settings;
@@ -18,6 +19,7 @@ pub(crate) use access::{AccountCommand, EnvironmentCommand, TokenCommand, TokenC
 pub(crate) use audit::{AuditCommand, Verify};
 pub(crate) use function::{Deploy, FunctionCommand, Invoke};
 pub(crate) use member::{GroupCommand, IssuerCommand, IssuerPut, MemberCommand};
+pub(crate) use provider::ProviderCommand;
 pub(crate) use secret::{Put, SecretCommand};
 pub(crate) use serve::Serve;
 pub(crate) use settings::{SettingsCommand, SettingsPut};
@@ -87,6 +89,9 @@ pub(crate) enum Command {
     /// Put, list and delete secrets; values go in and never come out
     #[command(subcommand)]
     Secret(SecretCommand),
+    /// Look up providers: names, formats, hosts, where to get a key and how to rotate it
+    #[command(subcommand)]
+    Provider(ProviderCommand),
     /// Deploy, invoke and watch functions
     #[command(subcommand)]
     Function(FunctionCommand),
@@ -137,10 +142,12 @@ pub(crate) struct InEnvironment {
 
 /// Prints help, the version, or what is wrong with the command line.
 ///
-/// clap quotes what it did not understand. On the way to `secret put` that could be a value, which would then stand in a
-/// log as well as in the shell's history, so those errors are said without it.
+/// clap quotes what it did not understand. On the way to a command that takes a value that could be one, which would then
+/// stand in a log as well as in the shell's history, so those errors are said without it.
 pub(crate) fn refuse(error: &clap::Error) -> ExitCode {
-    let wants_put = std::env::args_os().skip_while(|arg| arg != "secret").skip(1).any(|arg| arg == "put");
+    let wants_value = TAKE_VALUES
+        .iter()
+        .find(|(group, verb)| std::env::args_os().skip_while(|arg| arg != group).skip(1).any(|arg| arg == *verb));
     let harmless = matches!(
         error.kind(),
         ErrorKind::DisplayHelp
@@ -150,23 +157,35 @@ pub(crate) fn refuse(error: &clap::Error) -> ExitCode {
     );
     let lacks_value = error.kind() == ErrorKind::InvalidValue
         && matches!(error.get(ContextKind::InvalidValue), Some(ContextValue::String(text)) if text.is_empty());
-    if wants_put && !harmless && !lacks_value {
+    if let Some((group, verb)) = wants_value
+        && !harmless
+        && !lacks_value
+    {
         let json = std::env::args_os().any(|arg| arg == "--json");
-        return Output::new(json, ColorChoice::Auto).fail(&value_in_argv());
+        return Output::new(json, ColorChoice::Auto).fail(&value_in_argv(&format!("{group} {verb}")));
     }
     // Nothing can be said if stdout or stderr is closed.
     let _ = error.print();
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
-/// The refusal of a value on the command line.
-pub(crate) fn value_in_argv() -> Failure {
+/// The commands that ask for a value or read it from stdin.
+const TAKE_VALUES: [(&str, &str); 2] = [("secret", "put"), ("provider", "suggest")];
+
+/// The refusal of a value on the command line of `command`.
+pub(crate) fn value_in_argv(command: &str) -> Failure {
+    let named = if command == "secret put" { "secret put NAME" } else { command };
     Failure::usage(
         "value_in_argv",
-        "`secret put` was given something that it does not take; if that was the value: values are not taken from the \
-         command line, because every user of the machine can read it there and the shell writes it to its history",
+        format!(
+            "`{command}` was given something that it does not take; if that was the value: values are not taken from \
+             the command line, because every user of the machine can read it there and the shell writes it to its \
+             history"
+        ),
     )
-    .hint("run `tresor secret put NAME` and type the value, or pipe it in: `tresor secret put NAME < file`; see `tresor secret put --help`")
+    .hint(format!(
+        "run `tresor {named}` and type the value, or pipe it in: `tresor {named} < file`; see `tresor {command} --help`"
+    ))
 }
 
 #[cfg(test)]

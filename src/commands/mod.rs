@@ -8,6 +8,7 @@ mod doctor;
 mod function;
 mod invoke;
 mod member;
+mod provider;
 mod secret;
 mod serve;
 mod settings;
@@ -57,6 +58,7 @@ fn on(mut builder: tokio::runtime::Builder, work: impl Future<Output = Done>) ->
 async fn client_command(context: &Context, command: Command) -> Done {
     match command {
         Command::Secret(command) => secret::run(context, command).await,
+        Command::Provider(command) => provider::run(context, command).await,
         Command::Function(command) => function::run(context, command).await,
         Command::Audit(command) => audit::run(context, command).await,
         Command::Token(command) => access::token(context, command).await,

@@ -59,7 +59,7 @@ struct PutBody<'a> {
 
 async fn put(context: &Context, args: Put) -> Done {
     if !args.extra.is_empty() || args.value.is_some() || args.name.contains('=') {
-        return Err(value_in_argv());
+        return Err(value_in_argv("secret put"));
     }
     // Before the value is asked for: nobody should type one for a name that is refused or a server that is not named.
     let name = SecretName::parse(&args.name)?;
@@ -72,6 +72,9 @@ async fn put(context: &Context, args: Put) -> Done {
     }
     let value = input::value(&name)?;
     let secret: Secret = client.call_sensitive(request, body(&args, &value)?).await?;
+    if args.hosts.is_empty() && secret.delivery == "brokered" {
+        context.output.note(&format!("Its value goes only to {}", clean(&secret.hosts.join(", "))));
+    }
     context.output.show(&secret, |secret| {
         format!("Stored {} as version {}: {}", place_of(secret), secret.version, clean(&secret.mask))
     })

@@ -17,6 +17,7 @@ mod api;
 mod database;
 mod operations;
 mod process;
+mod providers;
 mod scan;
 
 mod access;

@@ -48,6 +48,9 @@ operations! {
     "list_secret_versions", Some("secrets:read"), "secret.get", |n| format!("/api/v1/secrets/{}/versions?environment={}", n.secret, n.environment), None;
     "activate_secret", Some("secrets:write"), "secret.activate", |n| format!("/api/v1/secrets/{}/activate", n.secret), Some(json!({ "version": 1, "environment": n.environment }));
     "delete_secret", Some("secrets:write"), "secret.delete", |n| format!("/api/v1/secrets/{}?environment={}", n.secret, n.environment), None;
+    "list_providers", None, "", |n| format!("/api/v1/providers?q={}", n.secret), None;
+    "get_provider", None, "", |_n| "/api/v1/providers/stripe".to_owned(), None;
+    "suggest_providers", None, "", |_n| "/api/v1/providers/suggest".to_owned(), Some(json!({ "value": VALUE }));
     "deploy_function", Some("functions:write"), "function.deploy", |n| format!("/api/v1/functions/{}", n.function), Some(json!({ "source": SOURCE, "environment": n.environment }));
     "list_functions", Some("functions:read"), "function.list", |n| format!("/api/v1/functions?cursor={}", n.function), None;
     "get_function", Some("functions:read"), "function.get", |n| format!("/api/v1/functions/{}", n.function), None;
@@ -106,8 +109,9 @@ impl Documented {
         caller.send(self.request(caller, names)).await
     }
 
+    /// What leaves no event even when it is refused changes nothing.
     pub fn changes(&self) -> bool {
-        self.method != "GET"
+        self.method != "GET" && !self.operation.action.is_empty()
     }
 }
 

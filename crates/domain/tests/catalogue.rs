@@ -325,6 +325,31 @@ fn name_and_value() {
     assert_eq!(codes("DATABASE_URL", "db.example.com", "production"), ["wrong_format"]);
 }
 
+/// Hosts are taken from the catalogue only where name and value agree on whose the value is.
+#[test]
+fn hosts_of_a_value() {
+    let hosts = |text: &str, value: &str| {
+        catalogue::hosts_for(&name(text), value).iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let stripe = live("STRIPE_SECRET_KEY", "sk_live_");
+    let known = ["api.stripe.com", "files.stripe.com"];
+    assert_eq!(hosts("STRIPE_SECRET_KEY", &stripe), known);
+    assert_eq!(hosts("STRIPE_SECRET_KEY_TEST", &stripe), known);
+    assert_eq!(hosts("OPENAI_API_KEY", &stripe), [""; 0], "another provider's value");
+    assert_eq!(hosts("MY_KEY", &stripe), [""; 0], "a name that is nobody's");
+    assert_eq!(hosts("STRIPE_SECRET_KEY", &format!(" {stripe}")), [""; 0], "something stands around it");
+    assert_eq!(hosts("COHERE_API_KEY", "anything-at-all"), [""; 0], "no known form");
+    assert_eq!(hosts("STRIPE_WEBHOOK_SECRET", &value("STRIPE_WEBHOOK_SECRET")), [""; 0], "it is never sent");
+    assert_eq!(hosts("SHOPIFY_ACCESS_TOKEN", &value("SHOPIFY_ACCESS_TOKEN")), [""; 0], "a person names the shop");
+    for (provider, secret) in each() {
+        for value in values(secret) {
+            for host in catalogue::hosts_for(&secret.names[0], &value) {
+                assert!(secret.hosts.contains(&host.to_string()) || provider.secrets.len() > 1, "{host}");
+            }
+        }
+    }
+}
+
 #[test]
 fn test_and_live() {
     let (test, real) = (live("STRIPE_SECRET_KEY", "sk_test_"), live("STRIPE_SECRET_KEY", "sk_live_"));

@@ -1,7 +1,7 @@
 //! Finding providers: by id, by a secret's name, by how a value looks, by what a person types.
 
 use super::{Mode, Provider, Secret, all, paste};
-use crate::SecretName;
+use crate::{HostPattern, SecretName};
 
 /// What people put after a name to tell two of the same kind apart.
 const SUFFIXES: &[&str] = &[
@@ -82,6 +82,19 @@ pub fn secrets_for_name(name: &SecretName) -> Vec<(&'static Provider, &'static S
 /// The first of [`secrets_for_name`].
 pub fn for_name(name: &SecretName) -> Option<(&'static Provider, &'static Secret)> {
     secrets_for_name(name).first().copied()
+}
+
+/// The secret that name and value agree on: the name is one of its own, and the value has its form or begins like one.
+/// `None` where the catalogue knows neither form nor beginning: a name alone settles nothing.
+pub fn agreed(name: &SecretName, value: &str) -> Option<(&'static Provider, &'static Secret)> {
+    let agrees = |secret: &Secret| secret.fits(value) && (secret.format.is_some() || secret.prefix_len(value) > 0);
+    secrets_for_name(name).into_iter().find(|(_, secret)| agrees(secret))
+}
+
+/// The hosts that a value may be sent to, where [`agreed`] tells whose it is; none of those that a person must complete.
+pub fn hosts_for(name: &SecretName, value: &str) -> Vec<HostPattern> {
+    let hosts = agreed(name, value).into_iter().flat_map(|(_, secret)| secret.ready_hosts());
+    hosts.filter_map(|host| HostPattern::parse(host).ok()).collect()
 }
 
 fn named(text: &str) -> Vec<(&'static Provider, &'static Secret)> {

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use data::Pattern;
-pub use find::{Suggestion, find, for_name, search, secrets_for_name, suggest};
+pub use find::{Suggestion, agreed, find, for_name, hosts_for, search, secrets_for_name, suggest};
 pub use review::{Finding, Severity, review};
 
 use crate::SecretName;

@@ -14,6 +14,7 @@ mod members;
 mod openapi;
 mod page;
 pub(crate) mod problem;
+mod providers;
 pub(crate) mod request_id;
 mod secrets;
 mod settings;
@@ -112,6 +113,9 @@ fn api() -> OpenApiRouter<Service> {
         .routes(routes!(secrets::list))
         .routes(routes!(secrets::versions))
         .routes(routes!(secrets::activate))
+        .routes(routes!(providers::list))
+        .routes(routes!(providers::get))
+        .routes(routes!(providers::suggest))
         .routes(routes!(functions::list))
         .routes(routes!(functions::rollback))
         .routes(routes!(functions::invocations))

@@ -19,6 +19,7 @@ mod jwt;
 mod keyring;
 mod members;
 mod paging;
+mod providers;
 mod recent;
 mod references;
 mod secrets;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use domain::catalogue::hosts_for;
 use domain::mask::mask;
 use domain::{AccountId, Action, Delivery, EnvironmentName, HostPattern, Invalid, SecretId, SecretName, Value, limits};
 use envelope::{AccountKey, Binding};
@@ -46,6 +47,8 @@ struct Checked {
     mask: String,
     delivery: Option<Delivery>,
     hosts: Option<Vec<String>>,
+    /// Its provider's hosts, if name and value agree on whose it is: for a brokered secret that has none.
+    known_hosts: Vec<String>,
     note: Option<String>,
     rotate_after_days: Option<u32>,
     if_match: Option<String>,
@@ -251,6 +254,16 @@ impl Checked {
         Ok((row, created))
     }
 
+    /// The hosts that were named, or else those it has, or else its provider's. What is not brokered has none.
+    fn hosts_or_known(&self, delivery: Delivery, has: Vec<String>) -> Vec<String> {
+        match (&self.hosts, delivery) {
+            (Some(hosts), _) => hosts.clone(),
+            (None, Delivery::Env) => Vec::new(),
+            (None, Delivery::Brokered) if has.is_empty() => self.known_hosts.clone(),
+            (None, Delivery::Brokered) => has,
+        }
+    }
+
     fn encrypt(&self, key: &AccountKey, secret: &SecretId, version: u64) -> Vec<u8> {
         key.encrypt(&Binding { secret, environment: &self.environment, version }, &self.value)
     }
@@ -269,7 +282,9 @@ impl Checked {
             );
             return Err(Error::Limit { code: "too_many_secrets", detail });
         }
-        delivered(self.delivery.unwrap_or_default(), self.hosts.as_deref().unwrap_or_default())?;
+        let delivery = self.delivery.unwrap_or_default();
+        let hosts = self.hosts_or_known(delivery, Vec::new());
+        delivered(delivery, &hosts)?;
         let id = SecretId::new(new_id());
         let ciphertext = self.encrypt(key, &id, 1);
         let row = SecretRow {
@@ -279,8 +294,8 @@ impl Checked {
             name: self.name.clone(),
             version: 1,
             mask: self.mask.clone(),
-            delivery: self.delivery.unwrap_or_default(),
-            hosts: self.hosts.clone().unwrap_or_default(),
+            delivery,
+            hosts,
             note: self.note.clone().unwrap_or_default(),
             rotate_after_days: self.rotate_after_days,
             created_at: now,
@@ -306,12 +321,7 @@ impl Checked {
         row.version = version;
         row.mask.clone_from(&self.mask);
         row.delivery = self.delivery.unwrap_or(row.delivery);
-        if let Some(hosts) = &self.hosts {
-            row.hosts.clone_from(hosts);
-        }
-        if row.delivery == Delivery::Env && self.hosts.is_none() {
-            row.hosts.clear();
-        }
+        row.hosts = self.hosts_or_known(row.delivery, row.hosts);
         delivered(row.delivery, &row.hosts)?;
         if let Some(note) = &self.note {
             row.note.clone_from(note);
@@ -363,6 +373,13 @@ fn check(
         let stored = hex::encode(key.fingerprint("idempotency-key", idempotency_key.as_bytes()));
         Ok((stored, key.fingerprint("idempotency", text.as_bytes())))
     });
+    let known_hosts = match (delivery, &hosts) {
+        (Some(Delivery::Brokered), None) => {
+            let patterns: BTreeSet<_> = hosts_for(&name, value.expose()).into_iter().collect();
+            patterns.iter().map(ToString::to_string).collect()
+        }
+        _ => Vec::new(),
+    };
     let fingerprint = hex::encode(key.fingerprint("mask", value.expose().as_bytes()));
     Ok(Checked {
         account: caller.actor.account.clone(),
@@ -372,6 +389,7 @@ fn check(
         value,
         delivery,
         hosts,
+        known_hosts,
         note: input.note,
         rotate_after_days: input.rotate_after_days,
         if_match: input.if_match,

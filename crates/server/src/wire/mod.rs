@@ -7,6 +7,7 @@ mod audit;
 mod function;
 mod member;
 mod problem;
+mod provider;
 mod secret;
 mod settings;
 mod token;
@@ -19,6 +20,7 @@ pub use function::{
 };
 pub use member::{Group, Issuer, Member, PutGroup, PutIssuer, PutMember};
 pub use problem::{FieldProblem, Problem};
+pub use provider::{Provider, ProviderSecret, ProviderSuggestion, ProviderSummary, SuggestProvider};
 pub use secret::{ActivateSecret, PutSecret, RawValue, Secret, SecretVersion};
 pub use settings::{PutSettings, Settings};
 pub use token::{CreateToken, CreatedToken, Token};

@@ -1,0 +1,99 @@
+//! The catalogue of providers over the API: what it tells, what it says of a value, and that nothing of the value stays.
+
+use serde_json::{Value, json};
+
+use crate::api::{App, str};
+use crate::scan::{Scanner, canary};
+
+/// A value of Stripe's form. Put together here, so that no scanner takes this file for a leak.
+fn stripe_key(mode: &str) -> String {
+    format!("sk_{mode}_{}", canary("0a1B", false).replace(['-', '_'], "0"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_catalogue_is_there() {
+    let app = App::start();
+    let admin = app.admin();
+    let all = admin.items("/api/v1/providers").await;
+    assert!(all.len() >= 80, "{}", all.len());
+    let found = admin.items("/api/v1/providers?q=stripe_secret").await;
+    assert_eq!((&found[0]["id"], found.len()), (&json!("stripe"), 1));
+    assert!(admin.items("/api/v1/providers?q=no%20such%20thing").await.is_empty());
+    let stripe = admin.get("/api/v1/providers/stripe").await.expect(200).json();
+    let key = &stripe["secrets"][0];
+    assert_eq!(
+        (&stripe["name"], &key["names"][0], &key["kind"], &key["hosts"], &key["can_check"]),
+        (
+            &json!("Stripe"),
+            &json!("STRIPE_SECRET_KEY"),
+            &json!("secret"),
+            &json!(["api.stripe.com", "files.stripe.com"]),
+            &json!(true)
+        )
+    );
+    for (field, holds) in [("format", "[rs]k_"), ("obtain_url", "https://"), ("rotate", "."), ("mask", "****")] {
+        assert!(str(&key[field]).contains(holds), "{field}: {key}");
+    }
+    assert!(
+        key["test_prefixes"].to_string().contains("sk_test_") && key["live_prefixes"].to_string().contains("sk_live_")
+    );
+    assert!(stripe["secrets"].as_array().unwrap().iter().any(|secret| secret["kind"] == "publishable"));
+    for id in ["acme", "suggest", "STRIPE", "%2e%2e"] {
+        let status = admin.get(&format!("/api/v1/providers/{id}")).await.status;
+        assert!(status == 404 || status == 405, "{id}: {status}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_suggests_its_name_and_is_not_kept() {
+    let app = App::start();
+    let admin = app.admin();
+    let key = stripe_key("test");
+    let scanner = Scanner::new(&[&key]);
+    let ask = async |value: &str| admin.post("/api/v1/providers/suggest", json!({ "value": value })).await;
+    let found = ask(&format!("export KEY=\"{key}\"\n")).await.expect(200).json();
+    let first = &found["items"][0];
+    assert_eq!(
+        (&first["name"], &first["provider"], &first["mode"], &first["certain"]),
+        (&json!("STRIPE_SECRET_KEY"), &json!("stripe"), &json!("test"), &json!(true))
+    );
+    assert_eq!(ask("hunter2").await.expect(200).json()["items"], json!([]));
+    ask("").await.problem(422, "value_empty");
+    ask(&"x".repeat(65_537)).await.problem(422, "value_too_large");
+    for body in [json!({ "value": [key] }), json!({ "value": key, "name": key }), json!({ key.clone(): 1 })] {
+        admin.post("/api/v1/providers/suggest", body).await.problem(422, "json_invalid");
+    }
+    assert!(admin.items("/api/v1/secrets").await.is_empty());
+    scanner.assert_absent("an answer", &app.transcript());
+    scanner.assert_absent_below(app.server.home());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_brokered_secret_takes_its_providers_hosts() {
+    let app = App::start();
+    let admin = app.admin();
+    let key = stripe_key("live");
+    let put = async |name: &str, body: Value| admin.put(&format!("/api/v1/secrets/{name}"), body).await;
+    let brokered = json!({ "value": key, "delivery": "brokered" });
+    let made = put("STRIPE_SECRET_KEY", brokered.clone()).await.expect(201).json();
+    assert_eq!(made["hosts"], json!(["api.stripe.com", "files.stripe.com"]));
+    let event = admin.events().await.pop().unwrap();
+    assert_eq!(event["details"]["hosts"], "api.stripe.com files.stripe.com");
+    // What was named stays, and a name or a form alone settles nothing.
+    let named = json!({ "value": key, "delivery": "brokered", "hosts": ["proxy.example.com"] });
+    assert_eq!(put("STRIPE_SECRET_KEY", named).await.expect(200).json()["hosts"], json!(["proxy.example.com"]));
+    assert_eq!(
+        put("STRIPE_SECRET_KEY", brokered.clone()).await.expect(200).json()["hosts"],
+        json!(["proxy.example.com"])
+    );
+    put("OPENAI_API_KEY", brokered.clone()).await.problem(422, "hosts_missing");
+    put("MY_KEY", brokered.clone()).await.problem(422, "hosts_missing");
+    put("COHERE_API_KEY", json!({ "value": "a-value-of-no-known-form", "delivery": "brokered" }))
+        .await
+        .problem(422, "hosts_missing");
+    put("STRIPE_WEBHOOK_SECRET", brokered.clone()).await.problem(422, "hosts_missing");
+    // From `env` to `brokered`.
+    put("STRIPE_SECRET_KEY_TEST", json!({ "value": key })).await.expect(201);
+    let changed = put("STRIPE_SECRET_KEY_TEST", brokered).await.expect(200).json();
+    assert_eq!(changed["hosts"], json!(["api.stripe.com", "files.stripe.com"]));
+}
