@@ -4,6 +4,7 @@ use std::fmt;
 
 use aws_lc_rs::hmac;
 use domain::{AccountId, Value};
+use zeroize::Zeroizing;
 
 use crate::aead::Xaes256Gcm;
 use crate::binding::{Context, fields};
@@ -57,6 +58,19 @@ impl AccountKey {
     pub fn decrypt(&self, binding: &Binding<'_>, ciphertext: &[u8]) -> Result<Value, DecryptError> {
         let mut plaintext = format::decrypt(&self.values, &self.id, &self.context(binding), ciphertext)?;
         Value::from_bytes(std::mem::take(&mut plaintext)).map_err(|_| DecryptError)
+    }
+
+    /// Encrypts a text that waits to be imported under the name `id`. It is no value: no value's binding decrypts it.
+    pub fn encrypt_draft(&self, id: &str, text: &[u8]) -> Vec<u8> {
+        format::encrypt(&self.values, &self.id, &Context::Draft { account: &self.account, id }, text)
+    }
+
+    /// The text of the draft `id`.
+    ///
+    /// # Errors
+    /// [`DecryptError`] for anything but what [`AccountKey::encrypt_draft`] made for this very id.
+    pub fn decrypt_draft(&self, id: &str, ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
+        format::decrypt(&self.values, &self.id, &Context::Draft { account: &self.account, id }, ciphertext)
     }
 
     /// A keyed fingerprint of `bytes`: equal for equal bytes and purpose under this key, and untestable without it.
@@ -121,5 +135,19 @@ mod tests {
         let key = AccountKey::from_bytes(&AccountId::new("a"), Zeroizing::new([0xab; 32]));
         assert_eq!(format!("{key:?}"), format!("AccountKey({})", key.id()));
         assert!(!key.id().contains("abab"));
+    }
+
+    #[test]
+    fn a_draft_is_no_value_and_no_other_draft() {
+        let key = AccountKey::generate(&AccountId::new("a"));
+        let draft = key.encrypt_draft("one", b"A=1");
+        assert_eq!(key.decrypt_draft("one", &draft).unwrap().as_slice(), b"A=1");
+        assert!(key.decrypt_draft("two", &draft).is_err());
+        assert!(AccountKey::generate(&AccountId::new("a")).decrypt_draft("one", &draft).is_err());
+        let (secret, environment) = (SecretId::new("one"), EnvironmentName::production());
+        let binding = Binding { secret: &secret, environment: &environment, version: 1 };
+        assert!(key.decrypt(&binding, &draft).is_err());
+        let value = key.encrypt(&binding, &Value::new("A=1".to_owned()).unwrap());
+        assert!(key.decrypt_draft("one", &value).is_err());
     }
 }

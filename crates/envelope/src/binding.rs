@@ -16,6 +16,7 @@ pub struct Binding<'a> {
 /// What the plaintext is, and whose. Each kind has its own label, so none can be passed off as another.
 pub(crate) enum Context<'a> {
     Value { account: &'a AccountId, binding: &'a Binding<'a> },
+    Draft { account: &'a AccountId, id: &'a str },
     AccountKey { account: &'a AccountId },
     AuditKey { server: &'a str },
 }
@@ -30,6 +31,13 @@ impl Context<'_> {
                 binding.secret.as_str().as_bytes(),
                 binding.environment.as_str().as_bytes(),
                 &binding.version.to_be_bytes(),
+                key_id,
+                &[version_byte],
+            ]),
+            Self::Draft { account, id } => fields(&[
+                b"tresor import draft v1",
+                account.as_str().as_bytes(),
+                id.as_bytes(),
                 key_id,
                 &[version_byte],
             ]),
@@ -87,6 +95,10 @@ mod tests {
         let same = AccountId::new("x");
         let account = Context::AccountKey { account: &same }.associated_data(&[0; 8], 1);
         assert_ne!(account, Context::AuditKey { server: "x" }.associated_data(&[0; 8], 1));
+        let (secret, environment) = (SecretId::new("x"), EnvironmentName::production());
+        let binding = Binding { secret: &secret, environment: &environment, version: 1 };
+        let value = Context::Value { account: &same, binding: &binding }.associated_data(&[0; 8], 1);
+        assert_ne!(value, Context::Draft { account: &same, id: "x" }.associated_data(&[0; 8], 1));
     }
 
     proptest! {

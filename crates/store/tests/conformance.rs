@@ -11,8 +11,8 @@ use domain::{
     ResponseGuard, Role, ScopeSet, SecretId, SecretName, SecretSelection, Settings,
 };
 use store::{
-    AccountKeyRow, ActiveRow, EnvironmentRow, GroupRow, IdempotencyRow, IssuerRow, LoginCodeRow, MemberRow, PutView,
-    Store, StoreError, StoredValue,
+    AccountKeyRow, ActiveRow, DraftRow, EnvironmentRow, GroupRow, IdempotencyRow, IssuerRow, LoginCodeRow, MemberRow,
+    PutView, Store, StoreError, StoredValue,
 };
 
 macro_rules! on_both {
@@ -35,7 +35,7 @@ macro_rules! on_both {
 on_both! {
     server_state, accounts, account_keys, environments, tokens, token_revocation, sessions, login_codes, secret_versions,
     secret_pages, secret_settings, functions, deleting_a_function, invocations_and_logs, pruning, idempotency,
-    other_accounts_reach_nothing, members_and_groups, issuers, logs_within_their_bytes, settings,
+    other_accounts_reach_nothing, members_and_groups, issuers, logs_within_their_bytes, settings, drafts,
 }
 
 async fn server_state(db: Database) {
@@ -630,6 +630,57 @@ async fn pruning(db: Database) {
     }
     assert_eq!(gone, [1_000, 1_000, 310]);
     assert_eq!(store.function_logs(&id, "acc/shop", 1).await, Ok(vec![]));
+}
+
+async fn drafts(db: Database) {
+    let store = db.open().await;
+    let (id, other) = (account(&store, "acc").await, account(&store, "other").await);
+    let token = token_row(&id, "t1");
+    let sessions = [session_row(&id, "s1", Some("t1")), session_row(&id, "s2", None)];
+    tx!(store, |tx| {
+        tx.insert_token(&token).await?;
+        for session in &sessions {
+            tx.insert_session(session).await?;
+        }
+        Ok::<_, StoreError>(())
+    })
+    .unwrap();
+    let draft = |session: &str, name: &str, expires| DraftRow {
+        account: account_id("acc"),
+        session_id: session.to_owned(),
+        id: name.to_owned(),
+        environment: environment("test"),
+        format: "dotenv".to_owned(),
+        ciphertext: vec![0, 255],
+        expires_at: time(expires),
+    };
+    let put = async |row: DraftRow| tx!(store, |tx| tx.put_draft(&row).await);
+    for row in [draft("s1", "d1", 10), draft("s1", "d2", 20), draft("s2", "d3", 30)] {
+        put(row).await.unwrap();
+    }
+    assert_eq!(put(draft("s3", "d4", 10)).await, Err(StoreError::Missing), "of no session");
+    assert_eq!(
+        store.draft(&id, "s1").await,
+        Ok(Some(draft("s1", "d2", 20))),
+        "a later one takes the place of an earlier"
+    );
+    assert_eq!(store.draft(&other, "s1").await, Ok(None));
+    let delete = async |account: &AccountId, draft: &'static str| {
+        let account = account.clone();
+        tx!(store, |tx| tx.delete_draft(&account, "s1", draft).await)
+    };
+    assert_eq!((delete(&id, "d1").await, delete(&other, "d2").await), (Ok(false), Ok(false)));
+    assert_eq!(delete(&id, "d2").await, Ok(true));
+    put(draft("s1", "d5", 20)).await.unwrap();
+    assert_eq!(tx!(store, |tx| tx.prune_drafts(time(20)).await), Ok(1));
+    assert_eq!(
+        (store.draft(&id, "s1").await, store.draft(&id, "s2").await.map(|row| row.is_some())),
+        (Ok(None), Ok(true))
+    );
+    put(draft("s1", "d6", 90)).await.unwrap();
+    let revoked = id.clone();
+    tx!(store, |tx| tx.revoke_token(&revoked, "t1", time(5)).await).unwrap();
+    assert_eq!(store.draft(&id, "s1").await, Ok(None), "it ends with its session");
 }
 
 async fn idempotency(db: Database) {

@@ -73,6 +73,7 @@ impl Database {
             "environments",
             "tokens",
             "sessions",
+            "import_drafts",
             "login_codes",
             "secrets",
             "secret_versions",
