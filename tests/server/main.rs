@@ -30,6 +30,7 @@ mod cors;
 mod durability;
 mod egress;
 mod functions;
+mod import;
 mod isolation;
 mod keys;
 mod openapi;

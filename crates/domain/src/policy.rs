@@ -35,6 +35,7 @@ actions! {
     SecretList = "secret.list" needs SecretsRead,
     SecretGet = "secret.get" needs SecretsRead,
     SecretPut = "secret.put" needs SecretsWrite,
+    SecretImport = "secret.import" needs SecretsWrite,
     SecretActivate = "secret.activate" needs SecretsWrite,
     SecretDelete = "secret.delete" needs SecretsWrite,
     SecretSend = "secret.send" needs SecretsWrite,

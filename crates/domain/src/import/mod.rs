@@ -47,12 +47,24 @@ impl Format {
         }
     }
 
-    /// The format that a file's name tells: by its ending, else `.env`.
-    pub fn of_file_name(name: &str) -> Self {
+    /// The format that a file's name tells by its ending, if it does.
+    pub fn of_file_name(name: &str) -> Option<Self> {
         let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending).to_ascii_lowercase();
         match ending.as_str() {
-            "json" => Self::Json,
-            "yaml" | "yml" => Self::Yaml,
+            "json" => Some(Self::Json),
+            "yaml" | "yml" => Some(Self::Yaml),
+            "env" => Some(Self::Dotenv),
+            _ => None,
+        }
+    }
+
+    /// The format that a text looks like. One in YAML without its `---` is read as `dotenv` reads it, which knows
+    /// `NAME: value` too.
+    pub fn of_text(text: &str) -> Self {
+        let text = text.trim_start_matches('\u{feff}').trim_start();
+        match text.as_bytes() {
+            [b'{' | b'[', ..] => Self::Json,
+            _ if text.starts_with("---\n") || text.starts_with("---\r") || text.starts_with("%YAML") => Self::Yaml,
             _ => Self::Dotenv,
         }
     }
@@ -91,6 +103,13 @@ pub struct Rejected {
     pub code: &'static str,
     /// The reason for people, without a word of the line.
     pub detail: String,
+}
+
+impl Rejected {
+    /// Whether nothing that a person meant to store is lost with it: it is told, and need not be corrected.
+    pub fn is_harmless(&self) -> bool {
+        matches!(self.code, "overridden" | "export_metadata")
+    }
 }
 
 /// Something odd about an entry that is taken.

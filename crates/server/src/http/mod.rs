@@ -108,6 +108,10 @@ fn api() -> OpenApiRouter<Service> {
         .routes(routes!(functions::deploy, functions::get, functions::delete))
         // JSON escapes can double a source.
         .layer(Extension(BodyLimit(2 * limits::BUNDLE_BYTES)));
+    let import = OpenApiRouter::new()
+        .routes(routes!(secrets::import))
+        // Likewise.
+        .layer(Extension(BodyLimit(2 * limits::IMPORT_BYTES)));
     OpenApiRouter::new()
         .routes(routes!(secrets::put, secrets::get, secrets::delete))
         .routes(routes!(secrets::list))
@@ -141,6 +145,7 @@ fn api() -> OpenApiRouter<Service> {
         .routes(routes!(audit::proof))
         .routes(routes!(audit::export))
         .merge(deploy)
+        .merge(import)
 }
 
 /// The OpenAPI document, for the test that diffs it.

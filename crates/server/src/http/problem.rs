@@ -4,6 +4,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::Invalid;
+use domain::import::Rejected;
 use runtime::BundleError;
 
 use crate::service::Error;
@@ -58,6 +59,7 @@ impl From<Error> for ApiError {
         let detail = error.to_string();
         match error {
             Error::Invalid(fields) => invalid(fields),
+            Error::Import(lines) => import(&lines),
             Error::Bundle(error) => bundle(&error),
             Error::Denied(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", format!("{detail}.")),
             Error::NotFound { .. } => Self::new(StatusCode::NOT_FOUND, "not_found", format!("{detail}.")),
@@ -108,6 +110,26 @@ fn invalid(fields: Vec<Invalid>) -> ApiError {
         })
         .collect();
     ApiError { errors, ..ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail) }
+}
+
+/// Most lines that one problem tells of.
+const IMPORT_ERRORS: usize = 100;
+
+fn import(lines: &[Rejected]) -> ApiError {
+    let errors = lines.iter().take(IMPORT_ERRORS).map(|rejected| FieldProblem {
+        field: "text".to_owned(),
+        code: rejected.code.to_owned(),
+        detail: rejected.detail.clone(),
+        line: u32::try_from(rejected.line).ok(),
+        column: None,
+    });
+    let count = if let [_] = lines { "1 line is".to_owned() } else { format!("{} lines are", lines.len()) };
+    let more = if lines.len() > IMPORT_ERRORS { "; a dry run tells of all" } else { "" };
+    let detail = format!(
+        "{count} rejected, so nothing was imported: correct the file, or leave such lines out by `skip_rejected`{more}."
+    );
+    let refused = ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "import_rejected", detail);
+    ApiError { errors: errors.collect(), ..refused }
 }
 
 fn bundle(error: &BundleError) -> ApiError {

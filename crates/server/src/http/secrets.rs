@@ -11,8 +11,8 @@ use super::body::JsonBody;
 use super::extract::{Path, Query};
 use super::page::PageQuery;
 use super::problem::{ApiError, ApiResult};
-use crate::service::{Caller, PutInput, Service};
-use crate::wire::{ActivateSecret, Page, Problem, PutSecret, Secret, SecretVersion};
+use crate::service::{Caller, ImportInput, PutInput, Service};
+use crate::wire::{ActivateSecret, Import, ImportSecrets, Page, Problem, PutSecret, Secret, SecretVersion};
 
 /// Which environment is meant.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -110,6 +110,31 @@ pub(crate) async fn get(
 ) -> ApiResult<Response> {
     let (secret, tag) = service.get_secret(&caller, &name, query.environment.as_deref()).await?;
     Ok((etag(&tag), Json(secret)).into_response())
+}
+
+/// Store the secrets of a file: all of them or, where a line is rejected, none.
+///
+/// A dry run tells what would happen to each line. When an import returns, no invocation that starts later sees an old value.
+#[utoipa::path(post, path = "/api/v1/secrets/import", tag = "secrets", operation_id = "import_secrets", request_body = ImportSecrets,
+    responses((status = 200, description = "What became of each line, or would", body = Import),
+        (status = "default", description = "Nothing changed", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn import(
+    State(service): State<Service>,
+    caller: Caller,
+    JsonBody(body): JsonBody<ImportSecrets>,
+) -> ApiResult<Json<Import>> {
+    let input = ImportInput {
+        format: body.format,
+        text: body.text.take().into(),
+        environment: body.environment,
+        delivery: body.delivery,
+        skip_rejected: body.skip_rejected,
+    };
+    Ok(Json(if body.dry_run {
+        service.preview_import(&caller, input).await?
+    } else {
+        service.import_secrets(&caller, input).await?
+    }))
 }
 
 /// List a secret's versions, newest first.

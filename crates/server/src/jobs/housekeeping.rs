@@ -48,6 +48,7 @@ async fn once(service: &Service) -> Result<(), Error> {
         .write(move |tx| {
             Box::pin(async move {
                 tx.prune_sessions(now).await?;
+                tx.prune_drafts(now).await?;
                 tx.prune_idempotency(now.plus_millis(-KEEP_IDEMPOTENCY_MILLIS)).await?;
                 Ok::<_, Error>(())
             })

@@ -1,5 +1,6 @@
 //! Why a use case failed. Knows no HTTP: `http::problem` gives each its status.
 
+use domain::import::Rejected;
 use domain::{Denied, Invalid};
 use thiserror::Error;
 
@@ -9,6 +10,9 @@ pub(crate) enum Error {
     /// The input broke rules; nothing changed.
     #[error("{} field(s) broke a rule", .0.len())]
     Invalid(Vec<Invalid>),
+    /// Lines of an import are rejected; nothing changed.
+    #[error("{} line(s) are rejected", .0.len())]
+    Import(Vec<Rejected>),
     /// A function's source could not be bundled; nothing changed.
     #[error(transparent)]
     Bundle(#[from] runtime::BundleError),

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use domain::catalogue::hosts_for;
+use domain::catalogue::{self, Finding, hosts_for};
 use domain::mask::mask;
 use domain::{AccountId, Action, Delivery, EnvironmentName, HostPattern, Invalid, SecretId, SecretName, Value, limits};
 use envelope::{AccountKey, Binding};
-use store::{IdempotencyRow, SecretRow};
+use store::{IdempotencyRow, SecretRow, StoredValue};
 use zeroize::Zeroizing;
 
 use super::caller::{Caller, Permit};
@@ -15,6 +15,7 @@ use super::{Error, Service, new_id, paging, show};
 use crate::wire::{self, Page};
 
 /// What a put says. `value` is zeroized once the put has it.
+#[derive(Default)]
 pub(crate) struct PutInput {
     pub(crate) value: String,
     pub(crate) environment: Option<String>,
@@ -39,12 +40,12 @@ pub(crate) struct Put {
 }
 
 /// The parts of a put that were checked.
-struct Checked {
-    account: AccountId,
-    name: SecretName,
-    environment: EnvironmentName,
+pub(super) struct Checked {
+    pub(super) account: AccountId,
+    pub(super) name: SecretName,
+    pub(super) environment: EnvironmentName,
     value: Value,
-    mask: String,
+    pub(super) mask: String,
     delivery: Option<Delivery>,
     hosts: Option<Vec<String>>,
     /// Its provider's hosts, if name and value agree on whose it is: for a brokered secret that has none.
@@ -54,16 +55,19 @@ struct Checked {
     if_match: Option<String>,
     if_none_match: bool,
     idempotency: Option<(String, [u8; 32])>,
+    /// Whether [`room`] was asked for it already.
+    pub(super) has_room: bool,
 }
 
 impl Service {
     /// Stores a secret or a new version of it. When this returns, no invocation that starts later sees the old value.
-    pub(crate) async fn put_secret(&self, caller: &Caller, name: &str, input: PutInput) -> Result<Put, Error> {
+    pub(crate) async fn put_secret(&self, caller: &Caller, name: &str, mut input: PutInput) -> Result<Put, Error> {
         let name = SecretName::parse(name)?;
         let environment = environment_or_production(input.environment.as_deref())?;
         let permit = self.permit(caller, Action::SecretPut, Some(&environment), name.as_str()).await?;
         let key = self.keyring.account(&self.store, &caller.actor.account).await?;
-        let checked = check(caller, name, environment, input, &key)?;
+        let value = Value::new(std::mem::take(&mut input.value))?;
+        let checked = check(caller, name, environment, value, input, &key)?;
         let (account, environment) = (checked.account.clone(), checked.environment.clone());
         let (row, created) =
             self.store.write(move |tx| Box::pin(async move { checked.store(tx, permit, &key).await })).await?;
@@ -201,7 +205,29 @@ impl Service {
 }
 
 impl Checked {
-    async fn store(
+    /// Whether this is the value that is stored.
+    pub(super) fn is_stored(&self, stored: &StoredValue, key: &AccountKey) -> Result<bool, Error> {
+        let binding = Binding { secret: &stored.secret, environment: &self.environment, version: stored.version };
+        Ok(key.decrypt(&binding, &stored.ciphertext)?.expose() == self.value.expose())
+    }
+
+    /// What may be wrong with the value, in words that hold nothing of it.
+    pub(super) fn review(&self) -> Vec<Finding> {
+        catalogue::review(&self.name, self.value.expose(), Some(&self.environment))
+    }
+
+    /// Whether it is to be brokered, and nobody knows where to.
+    pub(super) fn lacks_hosts(&self) -> bool {
+        let delivery = self.delivery.unwrap_or_default();
+        delivery == Delivery::Brokered && self.hosts_or_known(delivery, Vec::new()).is_empty()
+    }
+
+    /// Leaves how it is delivered as it is.
+    pub(super) fn keep_delivery(&mut self) {
+        (self.delivery, self.hosts) = (None, None);
+    }
+
+    pub(super) async fn store(
         self,
         tx: &mut store::Tx,
         permit: Permit,
@@ -275,12 +301,8 @@ impl Checked {
         now: domain::Timestamp,
         actor: &str,
     ) -> Result<SecretRow, Error> {
-        if tx.count_secrets(&self.account).await? >= limits::SECRETS_PER_ACCOUNT {
-            let detail = format!(
-                "an account holds at most {} secrets: delete one you no longer use",
-                limits::SECRETS_PER_ACCOUNT
-            );
-            return Err(Error::Limit { code: "too_many_secrets", detail });
+        if !self.has_room {
+            room(tx, &self.account, 1).await?;
         }
         let delivery = self.delivery.unwrap_or_default();
         let hosts = self.hosts_or_known(delivery, Vec::new());
@@ -334,14 +356,25 @@ impl Checked {
     }
 }
 
-fn check(
+/// The rule that an account holds so many secrets, for `more` new ones.
+pub(super) async fn room(tx: &mut store::Tx, account: &AccountId, more: u64) -> Result<(), Error> {
+    if more > 0 && tx.count_secrets(account).await? + more > limits::SECRETS_PER_ACCOUNT {
+        let detail =
+            format!("an account holds at most {} secrets: delete one you no longer use", limits::SECRETS_PER_ACCOUNT);
+        return Err(Error::Limit { code: "too_many_secrets", detail });
+    }
+    Ok(())
+}
+
+/// Checks what a put says of `value`; `input.value` is not looked at.
+pub(super) fn check(
     caller: &Caller,
     name: SecretName,
     environment: EnvironmentName,
+    value: Value,
     input: PutInput,
     key: &AccountKey,
 ) -> Result<Checked, Error> {
-    let value = Value::new(input.value)?;
     let delivery = input.delivery.as_deref().map(Delivery::parse).transpose()?;
     let hosts = input.hosts.as_deref().map(hosts).transpose()?;
     if input.note.as_ref().is_some_and(|note| note.chars().count() > limits::NOTE_CHARS || note.contains('\0')) {
@@ -395,6 +428,7 @@ fn check(
         if_match: input.if_match,
         if_none_match: input.if_none_match,
         idempotency: idempotency.transpose()?,
+        has_room: false,
     })
 }
 

@@ -65,6 +65,13 @@ impl Fields {
         text.unwrap_or_default().replace("\r\n", "\n")
     }
 
+    /// As [`Fields::lines`], taken out.
+    pub(super) fn take_lines(&mut self, name: &str) -> Zeroizing<String> {
+        let Some(at) = self.0.iter().position(|(key, _)| key == name) else { return Zeroizing::default() };
+        let (_, typed) = self.0.swap_remove(at);
+        Zeroizing::new(typed.replace("\r\n", "\n"))
+    }
+
     /// The value of a secret. Browsers send line breaks as CRLF, whatever was pasted: they become LF again. A single
     /// line loses the line break that came along when it was copied.
     pub(super) fn take_value(&mut self) -> String {
@@ -98,9 +105,10 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
         }
         let refused = |status, what: &str| ErrorPage::bare(status, "That form could not be read", what);
         let bytes = Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => {
-                refused(StatusCode::PAYLOAD_TOO_LARGE, "It is too large. A value holds at most 65,536 bytes.")
-            }
+            StatusCode::PAYLOAD_TOO_LARGE => refused(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "It is too large. A value holds at most 65,536 bytes, a file of secrets 1 MiB.",
+            ),
             status => refused(status, "It did not arrive whole. Go back and send it again."),
         })?;
         Self::parse(&bytes).ok_or_else(|| {

@@ -32,6 +32,13 @@ const ROWS: u32 = 100;
 
 /// The pages. The caller puts the guards of the control plane before them.
 pub(crate) fn router() -> Router<Service> {
+    let import = Router::new()
+        .route("/secrets/import", get(secrets::import::show).post(secrets::import::paste))
+        .route("/secrets/import/preview", get(secrets::import::preview).post(secrets::import::store))
+        .route("/secrets/import/discard", post(secrets::import::discard))
+        .route_layer(middleware::from_fn(form::own_pages_only))
+        // A form writes a byte as three at most.
+        .layer(DefaultBodyLimit::max(3 * domain::limits::IMPORT_BYTES + 1024));
     Router::new()
         .route("/", get(home))
         .route("/login", get(login::show).post(login::open))
@@ -49,6 +56,7 @@ pub(crate) fn router() -> Router<Service> {
         .route_layer(middleware::from_fn(form::own_pages_only))
         .layer(DefaultBodyLimit::max(domain::limits::API_REQUEST_BYTES))
         .route("/assets/{hash}/{file}", get(assets::serve))
+        .merge(import)
 }
 
 async fn home(_: Session) -> Response {

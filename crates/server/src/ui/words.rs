@@ -38,6 +38,7 @@ pub(super) fn title(action: Action) -> &'static str {
         Action::SecretList => "Secrets listed",
         Action::SecretGet => "Secret looked up",
         Action::SecretPut => "Secret stored",
+        Action::SecretImport => "Secrets imported",
         Action::SecretActivate => "Older version used again",
         Action::SecretDelete => "Secret deleted",
         Action::SecretSend => "Placeholder refused",
@@ -111,6 +112,12 @@ impl Done<'_> {
         let (name, place) = (name(event), place(event));
         match event.action.as_str() {
             "secret.put" => html! { "stored" (name) " version " (self.detail("version")) (place) },
+            "secret.import" if event.details.get("dry_run").is_some_and(|dry| dry == "true") => {
+                html! { "looked at what importing a file would change" (place) }
+            }
+            "secret.import" => {
+                html! { "imported a file" (place) ": " (self.detail("new")) " new, " (self.detail("changed")) " changed, " (self.detail("same")) " the same" }
+            }
             "secret.activate" => {
                 html! { "went from version " (self.detail("previous_version")) " to version " (self.detail("version")) " of" (name) (place) }
             }
@@ -147,6 +154,7 @@ fn wanted(event: &AuditEvent) -> Markup {
         "secret.list" => html! { "list secrets" },
         "secret.get" => html! { "look up" (name) },
         "secret.put" => html! { "store" (name) },
+        "secret.import" => html! { "import secrets" },
         "secret.activate" => html! { "use another version of" (name) },
         "secret.delete" => html! { "delete" (name) },
         "secret.send" => {

@@ -5,6 +5,7 @@
 mod access;
 mod audit;
 mod function;
+mod import;
 mod member;
 mod problem;
 mod provider;
@@ -18,6 +19,7 @@ pub use function::{
     ActiveDeployment, Deployment, Egress, Function, FunctionDetail, Invocation, InvocationActor, LogLine, PutFunction,
     Rollback, Secrets,
 };
+pub use import::{Import, ImportLine, ImportSecrets, ImportWarning};
 pub use member::{Group, Issuer, Member, PutGroup, PutIssuer, PutMember};
 pub use problem::{FieldProblem, Problem};
 pub use provider::{Provider, ProviderSecret, ProviderSuggestion, ProviderSummary, SuggestProvider};

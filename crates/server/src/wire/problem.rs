@@ -33,7 +33,7 @@ pub struct FieldProblem {
     pub code: String,
     /// The rule.
     pub detail: String,
-    /// Line in the function's source, from 1.
+    /// Line in the function's source, or in the imported file, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
     /// Column in the function's source, from 1.

@@ -51,7 +51,7 @@ impl Problems {
                     p { b { "Nothing was stored." } @if let Some(other) = &self.other { " " (other) } }
                     @if !self.fields.is_empty() {
                         ul { @for (field, words) in &self.fields { li { a href=(format!("#{field}")) { (words) } } } }
-                        @if self.get("value").is_none() { p { "Enter the value again: it was not kept." } }
+                        @if self.get("value").is_none() && self.get("text").is_none() { p { "Enter the value again: it was not kept." } }
                     }
                 }
             }
@@ -65,9 +65,10 @@ fn words(field: &str, detail: &str) -> String {
         "value" => "The value",
         "note" => "The note",
         "environment" => "The environment",
+        "text" => "The text",
         other => other,
     };
-    let rule = detail.starts_with("must ");
+    let rule = field == "text" || detail.starts_with("must ");
     sentence(&visible(&if rule { format!("{label} {detail}") } else { detail.to_owned() }))
 }
 
@@ -84,12 +85,12 @@ impl<'a> Field<'a> {
         Self { id, label, hint, problem: problems.get(id) }
     }
 
-    fn described_by(&self) -> String {
+    pub(super) fn described_by(&self) -> String {
         let hint = format!("{}-hint", self.id);
         if self.problem.is_some() { format!("{}-problem {hint}", self.id) } else { hint }
     }
 
-    fn around(&self, input: &Markup) -> Markup {
+    pub(super) fn around(&self, input: &Markup) -> Markup {
         html! {
             div.field {
                 label for=(self.id) { (self.label) }
@@ -100,7 +101,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    fn invalid(&self) -> Option<&'static str> {
+    pub(super) fn invalid(&self) -> Option<&'static str> {
         self.problem.map(|_| "true")
     }
 }

@@ -29,7 +29,10 @@ pub(in crate::ui) async fn show(
         @if let Some(notice) = notice { (notice) }
         div.title {
             h1 { "Secrets" }
-            a.button.primary href=(link("/secrets/new", &[("environment", chosen)])) { "Add a secret" }
+            div.actions {
+                a.button href=(link("/secrets/import", &[("environment", chosen)])) { "Import" }
+                a.button.primary href=(link("/secrets/new", &[("environment", chosen)])) { "Add a secret" }
+            }
         }
         @if environments.len() > 1 { (environment_links(&environments, chosen, session.default_environment().is_none())) }
         @if page.items.is_empty() && cursor.is_none() { (empty(chosen)) } @else {

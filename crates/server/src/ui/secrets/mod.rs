@@ -4,4 +4,5 @@ pub(super) mod add;
 pub(super) mod delete;
 pub(super) mod detail;
 mod fields;
+pub(super) mod import;
 pub(super) mod list;

@@ -1,0 +1,232 @@
+//! Importing secrets from a file: `domain::import` reads it, this compares it with what is stored and stores all or nothing.
+
+use domain::audit::AuditEvent;
+use domain::import::{Format, Rejected, Warning, read};
+use domain::{Action, Delivery, EnvironmentName, Invalid, SecretName};
+use envelope::AccountKey;
+use store::StoredValue;
+use zeroize::Zeroizing;
+
+use super::caller::{Caller, Permit};
+use super::secrets::{Checked, PutInput, check, environment_or_production, room};
+use super::{Error, Service};
+use crate::wire;
+
+/// What an import says.
+pub(crate) struct ImportInput {
+    /// `None`: as it looks.
+    pub(crate) format: Option<String>,
+    pub(crate) text: Zeroizing<String>,
+    pub(crate) environment: Option<String>,
+    pub(crate) delivery: Option<String>,
+    pub(crate) skip_rejected: bool,
+}
+
+/// A file that was read and may be imported by the caller.
+struct Reading {
+    permit: Permit,
+    environment: EnvironmentName,
+    format: Format,
+    entries: Vec<Entry>,
+    rejected: Vec<Rejected>,
+}
+
+struct Entry {
+    line: usize,
+    warnings: Vec<Warning>,
+    checked: Checked,
+    permit: Permit,
+}
+
+/// What becomes of an entry.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    New,
+    Changed,
+    Same,
+    /// It should be brokered, and nobody knows where to.
+    Homeless,
+}
+
+impl Service {
+    /// Says what an import would do. It compares values with stored ones, so it is on record like an import.
+    pub(crate) async fn preview_import(&self, caller: &Caller, input: ImportInput) -> Result<wire::Import, Error> {
+        let key = self.keyring.account(&self.store, &caller.actor.account).await?;
+        let reading = self.read_import(caller, input, &key).await?;
+        self.environment(&caller.actor.account, &reading.environment).await?;
+        let mut verdicts = Vec::with_capacity(reading.entries.len());
+        for Entry { checked, .. } in &reading.entries {
+            let stored = self.store.current_value(&checked.account, &checked.environment, &checked.name).await?;
+            verdicts.push(verdict(checked, stored.as_ref(), &key)?);
+        }
+        let report = wire::Import { dry_run: true, ..report(&reading, &verdicts) };
+        let event = event(reading.permit, &report);
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    tx.append_audit(&event).await?;
+                    Ok::<_, Error>(())
+                })
+            })
+            .await?;
+        Ok(report)
+    }
+
+    /// Stores the secrets of a file in one write. When this returns, no invocation that starts later sees an old value.
+    ///
+    /// # Errors
+    /// [`Error::Import`] if lines are rejected and `skip_rejected` is not set.
+    pub(crate) async fn import_secrets(&self, caller: &Caller, input: ImportInput) -> Result<wire::Import, Error> {
+        let key = self.keyring.account(&self.store, &caller.actor.account).await?;
+        let skip_rejected = input.skip_rejected;
+        let reading = self.read_import(caller, input, &key).await?;
+        self.environment(&caller.actor.account, &reading.environment).await?;
+        let (account, environment) = (caller.actor.account.clone(), reading.environment.clone());
+        let report = self
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let mut verdicts = Vec::with_capacity(reading.entries.len());
+                    for Entry { checked, .. } in &reading.entries {
+                        let stored = tx.current_value(&checked.account, &checked.environment, &checked.name).await?;
+                        verdicts.push(verdict(checked, stored.as_ref(), &key)?);
+                    }
+                    let report = report(&reading, &verdicts);
+                    if report.blocked && !skip_rejected {
+                        return Err(Error::Import(blocking(&reading, &verdicts)));
+                    }
+                    room(tx, &account, report.new as u64).await?;
+                    for (entry, verdict) in reading.entries.into_iter().zip(verdicts) {
+                        let mut checked = entry.checked;
+                        checked.has_room = true;
+                        match verdict {
+                            Verdict::Same | Verdict::Homeless => continue,
+                            Verdict::Changed => checked.keep_delivery(),
+                            Verdict::New => {}
+                        }
+                        checked.store(tx, entry.permit, &key).await?;
+                    }
+                    tx.append_audit(&event(reading.permit, &report)).await?;
+                    Ok(report)
+                })
+            })
+            .await?;
+        if report.new + report.changed > 0 {
+            self.secrets_changed(&caller.actor.account, &environment);
+        }
+        Ok(report)
+    }
+
+    async fn read_import(&self, caller: &Caller, input: ImportInput, key: &AccountKey) -> Result<Reading, Error> {
+        let environment = environment_or_production(input.environment.as_deref())?;
+        let permit = self.permit(caller, Action::SecretImport, Some(&environment), "").await?;
+        let format = format(input.format.as_deref(), &input.text)?;
+        input.delivery.as_deref().map(Delivery::parse).transpose()?;
+        let import = read(format, input.text.as_bytes())?;
+        drop(input.text);
+        let mut entries = Vec::with_capacity(import.entries.len());
+        for found in import.entries {
+            let permit = self.permit(caller, Action::SecretPut, Some(&environment), found.name.as_str()).await?;
+            let settings = PutInput { delivery: input.delivery.clone(), ..PutInput::default() };
+            let checked = check(caller, found.name, environment.clone(), found.value, settings, key)?;
+            entries.push(Entry { line: found.line, warnings: found.warnings, checked, permit });
+        }
+        Ok(Reading { permit, environment, format, entries, rejected: import.rejected })
+    }
+}
+
+fn format(asked: Option<&str>, text: &str) -> Result<Format, Invalid> {
+    let Some(asked) = asked else { return Ok(Format::of_text(text)) };
+    Format::parse(asked)
+        .ok_or_else(|| Invalid::new("format", "format_unknown", "must be `dotenv`, `json` or `yaml`, or be left out"))
+}
+
+fn verdict(checked: &Checked, stored: Option<&StoredValue>, key: &AccountKey) -> Result<Verdict, Error> {
+    Ok(match stored {
+        Some(stored) if checked.is_stored(stored, key)? => Verdict::Same,
+        Some(_) => Verdict::Changed,
+        None if checked.lacks_hosts() => Verdict::Homeless,
+        None => Verdict::New,
+    })
+}
+
+fn homeless(line: usize, name: &SecretName) -> Rejected {
+    let detail =
+        "no host is known that it could be sent to: put it by itself with its hosts, or import with delivery `env`";
+    Rejected { line, name: Some(name.clone()), code: "hosts_missing", detail: detail.to_owned() }
+}
+
+/// Every line that must be corrected or left out.
+fn blocking(reading: &Reading, verdicts: &[Verdict]) -> Vec<Rejected> {
+    let homeless = reading.entries.iter().zip(verdicts).filter(|(_, verdict)| **verdict == Verdict::Homeless);
+    let homeless = homeless.map(|(entry, _)| self::homeless(entry.line, &entry.checked.name));
+    let mut lines: Vec<_> =
+        reading.rejected.iter().filter(|rejected| !rejected.is_harmless()).cloned().chain(homeless).collect();
+    lines.sort_by_key(|rejected| rejected.line);
+    lines
+}
+
+fn report(reading: &Reading, verdicts: &[Verdict]) -> wire::Import {
+    let mut lines: Vec<_> = reading.rejected.iter().map(rejected_line).collect();
+    for (entry, verdict) in reading.entries.iter().zip(verdicts) {
+        lines.push(match verdict {
+            Verdict::New => entry.line("new"),
+            Verdict::Changed => entry.line("changed"),
+            Verdict::Same => entry.line("same"),
+            Verdict::Homeless => rejected_line(&homeless(entry.line, &entry.checked.name)),
+        });
+    }
+    lines.sort_by_key(|line| line.line);
+    let count = |status: &str| lines.iter().filter(|line| line.status == status).count();
+    wire::Import {
+        dry_run: false,
+        environment: reading.environment.to_string(),
+        format: reading.format.as_str().to_owned(),
+        new: count("new"),
+        changed: count("changed"),
+        same: count("same"),
+        rejected: count("rejected"),
+        blocked: !blocking(reading, verdicts).is_empty(),
+        lines,
+    }
+}
+
+fn rejected_line(rejected: &Rejected) -> wire::ImportLine {
+    wire::ImportLine {
+        line: rejected.line,
+        name: rejected.name.as_ref().map(ToString::to_string),
+        status: "rejected".to_owned(),
+        mask: None,
+        code: Some(rejected.code.to_owned()),
+        reason: Some(rejected.detail.clone()),
+        warnings: Vec::new(),
+    }
+}
+
+impl Entry {
+    fn line(&self, status: &str) -> wire::ImportLine {
+        let read = self.warnings.iter().map(|warning| (warning.code(), warning.detail().to_owned()));
+        let reviewed = self.checked.review().into_iter().map(|finding| (finding.code, finding.detail));
+        let warnings = read.chain(reviewed).map(|(code, detail)| wire::ImportWarning { code: code.to_owned(), detail });
+        wire::ImportLine {
+            line: self.line,
+            name: Some(self.checked.name.to_string()),
+            status: status.to_owned(),
+            mask: Some(self.checked.mask.clone()),
+            code: None,
+            reason: None,
+            warnings: warnings.collect(),
+        }
+    }
+}
+
+fn event(permit: Permit, report: &wire::Import) -> AuditEvent {
+    permit
+        .done()
+        .detail("format", &report.format)
+        .detail("dry_run", report.dry_run)
+        .detail("new", report.new)
+        .detail("changed", report.changed)
+        .detail("same", report.same)
+        .detail("rejected", report.rejected)
+}
