@@ -4,7 +4,7 @@
 use std::io::{IsTerminal as _, Read as _};
 use std::path::Path;
 
-use domain::{SecretName, Value, limits};
+use domain::{SecretName, Value, import, limits};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -51,6 +51,21 @@ pub(crate) fn with_value(value: &Value, more: &impl Serialize) -> Done<Zeroizing
     serde_json::to_writer(&mut *bytes, &Body { value: value.expose(), more })
         .map_err(|_| Failure::failed("internal", "could not write the request"))?;
     Ok(bytes)
+}
+
+/// A file of secrets, or stdin for `-`, as text. It may be in UTF-16, as Windows tools write it.
+pub(crate) fn secrets_file(path: &Path) -> Done<Zeroizing<String>> {
+    // As above: one byte more than the limit, to see that it is too long.
+    let room = limits::IMPORT_BYTES + 1;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room + 1));
+    let read = if path == Path::new("-") {
+        std::io::stdin().take(room as u64).read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(path).and_then(|file| file.take(room as u64).read_to_end(&mut bytes))
+    };
+    read.map_err(|error| Failure::file("read", path, &error))?;
+    import::decode(&bytes)
+        .map_err(|invalid| Failure::failed(invalid.code, format!("{} {}", path.display(), invalid.detail)))
 }
 
 /// Asks before something is deleted. Without a terminal to ask on, only `--yes` says yes.

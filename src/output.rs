@@ -129,6 +129,7 @@ fn failure_text(failure: &Failure) -> String {
     for field in &problem.errors {
         let place = match (field.line, field.column) {
             (Some(line), Some(column)) => format!(":{line}:{column}"),
+            (Some(line), None) => format!(":{line}"),
             _ => String::new(),
         };
         let detail = format!("{}{place}: {}", field.field, field.detail);

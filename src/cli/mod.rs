@@ -20,7 +20,7 @@ pub(crate) use audit::{AuditCommand, Verify};
 pub(crate) use function::{Deploy, FunctionCommand, Invoke};
 pub(crate) use member::{GroupCommand, IssuerCommand, IssuerPut, MemberCommand};
 pub(crate) use provider::ProviderCommand;
-pub(crate) use secret::{Put, SecretCommand};
+pub(crate) use secret::{Import, Put, SecretCommand};
 pub(crate) use serve::Serve;
 pub(crate) use settings::{SettingsCommand, SettingsPut};
 

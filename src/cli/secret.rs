@@ -1,5 +1,7 @@
 //! `tresor secret …`.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 use super::InEnvironment;
@@ -15,6 +17,15 @@ pub(crate) enum SecretCommand {
     ///   tresor secret put TLS_KEY --note "for the mail relay" < key.pem
     #[command(verbatim_doc_comment)]
     Put(Put),
+    /// Store the secrets of a file: all of them or, where a line is rejected, none
+    ///
+    /// Shows what would become of each line, with masks, and asks. Reads .env files as npm dotenv does, flat JSON and YAML, and
+    /// what Supabase, Vercel, Doppler, Infisical and Vault export. Nothing is expanded and no command is run.
+    ///
+    ///   tresor secret import .env -e test
+    ///   doppler secrets download --no-file --format json | tresor secret import - --yes
+    #[command(verbatim_doc_comment)]
+    Import(Import),
     /// List secrets, with masks
     List {
         /// Only this environment; all if left out
@@ -50,6 +61,29 @@ pub(crate) struct Named {
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) place: InEnvironment,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// The file, in UTF-8 or UTF-16; `-` for stdin
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) place: InEnvironment,
+    /// dotenv, json or yaml [default: by the file's name, else as it looks]
+    #[arg(long)]
+    pub(crate) format: Option<String>,
+    /// How new secrets are delivered: `env`, or `brokered` to the hosts that are known for them [default: env]
+    #[arg(long)]
+    pub(crate) delivery: Option<String>,
+    /// Only show what would become of each line
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Leave out the lines that are rejected, instead of refusing the file
+    #[arg(long)]
+    pub(crate) skip_rejected: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ mod audit;
 mod completions;
 mod doctor;
 mod function;
+mod import;
 mod invoke;
 mod member;
 mod provider;

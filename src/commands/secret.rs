@@ -1,4 +1,4 @@
-//! `tresor secret …`. The only command that holds a value is `put`, from the prompt to the request.
+//! `tresor secret …`, but for `import`. The only command here that holds a value is `put`, from the prompt to the request.
 
 use domain::{SecretName, Value};
 use reqwest::Method;
@@ -7,7 +7,7 @@ use serde::Serialize;
 use server::wire::{ActivateSecret, Secret, SecretVersion};
 use zeroize::Zeroizing;
 
-use super::Context;
+use super::{Context, import};
 use crate::cli::{Put, SecretCommand, value_in_argv};
 use crate::client::{Client, segment};
 use crate::failure::{Done, Exit, Failure};
@@ -19,6 +19,7 @@ use crate::time::ago;
 pub(super) async fn run(context: &Context, command: SecretCommand) -> Done {
     match command {
         SecretCommand::Put(args) => put(context, args).await,
+        SecretCommand::Import(args) => import::run(context, args).await,
         SecretCommand::List { environment } => list(context, environment.as_deref()).await,
         SecretCommand::Get(named) => {
             let secret = get(&context.client()?, &named.name, named.place.environment.as_deref()).await?;

@@ -16,8 +16,8 @@ pub struct ImportSecrets {
     pub text: RawValue,
     /// `production` if left out.
     pub environment: Option<String>,
-    /// How new secrets are delivered, `env` if left out. With `brokered` their hosts are those that the catalogue of providers
-    /// has for the name. Secrets that are there keep theirs.
+    /// How new secrets are delivered, `env` if left out. With `brokered` their hosts are those of the provider that name
+    /// and value agree on. Secrets that are there keep theirs.
     pub delivery: Option<String>,
     /// Says what would happen, and stores nothing.
     #[serde(default)]
