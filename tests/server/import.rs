@@ -178,7 +178,7 @@ async fn no_word_of_a_file_is_ever_told() {
         for text in [
             format!("KEY={value}"),
             format!("KEY='{value}' trailing"),
-            format!("{value}"),
+            value.clone(),
             format!("{value}=x"),
             format!("x.{value}: y"),
             format!("LD_{value}=x"),
