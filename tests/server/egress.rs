@@ -297,3 +297,46 @@ async fn a_value_does_not_follow_to_hosts_that_were_named_for_a_later_one() {
     let back = admin.post("/api/v1/secrets/KEY/activate", json!({ "version": 1 })).await.expect(200).json();
     assert_eq!((&back["delivery"], &back["hosts"]), (&json!("brokered"), &json!(["a.example"])));
 }
+
+/// The audit log is not a function's to fill, however many hosts it thinks of.
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_placeholders_are_told_and_do_not_fill_the_audit_log() {
+    const FLOOD: &str = r#"
+        Deno.serve(async () => {
+          const headers = { "x-key": Deno.env.get("STRIPE_KEY") };
+          let refused = 0;
+          for (let n = 0; n < 300; n++) {
+            const answer = await fetch(`https://h${n % 150}.example/`, { headers });
+            if (answer.status === 403 && (await answer.json()).code === "placeholder_refused") refused++;
+          }
+          return new Response(String(refused));
+        });
+    "#;
+    let app = App::start();
+    let admin = app.admin();
+    let put =
+        json!({ "value": format!("sk_live_{}", random(32)), "delivery": "brokered", "hosts": ["api.stripe.com"] });
+    admin.put("/api/v1/secrets/STRIPE_KEY", put).await.expect(201);
+    admin.deploy("flood", FLOOD, json!({})).await;
+    admin.deploy("other", FLOOD, json!({})).await;
+    assert_eq!(admin.get("/functions/v1/flood").await.expect(200).text(), "300");
+    admin.get("/functions/v1/other").await.expect(200);
+    let count =
+        |events: &[Value], name: &str| events.iter().filter(|event| event["event"]["actor"]["name"] == name).count();
+    let events = crate::api::eventually("both functions are told of", async || {
+        let events = admin.items("/api/v1/audit?action=secret.send").await;
+        (count(&events, "other") >= 20).then_some(events)
+    })
+    .await;
+    assert_eq!((count(&events, "flood"), count(&events, "other")), (20, 20));
+    let hosts: std::collections::BTreeSet<_> =
+        events.iter().map(|event| str(&event["event"]["details"]["host"]).to_owned()).collect();
+    assert_eq!(hosts.len(), 20, "each host once");
+    let last: Vec<_> = events.iter().filter(|event| event["event"]["details"]["further"].is_string()).collect();
+    assert_eq!(last.len(), 2, "the last one of each function says so");
+    crate::api::eventually("each refusal is counted", async || {
+        let metrics = admin.get("/metrics").await.expect(200).text();
+        metrics.contains("tresor_placeholders_refused_total 600").then_some(())
+    })
+    .await;
+}

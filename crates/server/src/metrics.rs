@@ -30,6 +30,7 @@ pub(crate) struct Metrics {
     pub(crate) invocation_seconds: Histogram,
     pub(crate) requests: Family<RequestLabels, Counter>,
     pub(crate) unrecorded: Counter,
+    pub(crate) placeholders_refused: Counter,
     workers: Gauge,
     commits: Gauge<u64, AtomicU64>,
 }
@@ -42,6 +43,7 @@ impl Metrics {
         let invocation_seconds = Histogram::new(seconds);
         let requests = Family::default();
         let unrecorded = Counter::default();
+        let placeholders_refused = Counter::default();
         let workers = Gauge::default();
         let commits = Gauge::default();
         registry.register("invocations", "Invocations by outcome and kind of start", invocations.clone());
@@ -52,9 +54,14 @@ impl Metrics {
             "Invocations and log lines that were dropped because recording lagged behind",
             unrecorded.clone(),
         );
+        registry.register(
+            "placeholders_refused",
+            "Requests of functions that would have taken a placeholder to a host that its secret is not for",
+            placeholders_refused.clone(),
+        );
         registry.register("workers", "Running workers", workers.clone());
         registry.register("store_commits", "Transactions committed since the start", commits.clone());
-        Self { registry, invocations, invocation_seconds, requests, unrecorded, workers, commits }
+        Self { registry, invocations, invocation_seconds, requests, unrecorded, placeholders_refused, workers, commits }
     }
 
     /// The metrics as text, with the gauges set to now's numbers.

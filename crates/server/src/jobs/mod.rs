@@ -4,6 +4,7 @@ mod egress;
 mod housekeeping;
 mod quota;
 mod recorder;
+mod told;
 
 pub(crate) use egress::egress;
 pub(crate) use housekeeping::housekeeping;

@@ -92,16 +92,18 @@ impl Service {
         Ok(Page { items: found.iter().map(show::egress_row).collect(), next_cursor: None })
     }
 
-    /// Puts on record that a function tried to send a secret's placeholder to a host that the secret is not for.
-    pub(crate) async fn audit_refused_placeholder(&self, sent: &Sent) -> Result<(), Error> {
+    /// Puts on record that a function tried to send a secret's placeholder to a host that the secret is not for. `last`:
+    /// further attempts will not be told for a while.
+    pub(crate) async fn audit_refused_placeholder(&self, sent: &Sent, last: bool) -> Result<(), Error> {
         let key = &sent.key;
         let name = key.function.to_string();
         let actor = Actor { kind: ActorKind::Function, name, ..Actor::anonymous(key.account.clone()) };
         let request_id = RequestId::new(sent.record.invocation.as_deref().unwrap_or_default());
         let caller = Caller { actor, request_id };
         let secret = sent.record.refused.as_ref().map_or("", SecretName::as_str);
-        let host = ("host", sent.record.host.as_str());
-        self.audit_denied_with(&caller, Action::SecretSend, Some(&key.environment), secret, &[host]).await
+        let details = [("host", sent.record.host.as_str()), ("further", "not told for an hour")];
+        let details = details.get(..if last { 2 } else { 1 }).unwrap_or_default();
+        self.audit_denied_with(&caller, Action::SecretSend, Some(&key.environment), secret, details).await
     }
 
     /// The lines that a function prints from now on. `None` stands for lines that this watcher was too slow for.
