@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use domain::Resolution;
 use ipnet::IpNet;
 use serde::Deserialize;
 
@@ -37,6 +38,7 @@ pub(crate) struct File {
     pub(crate) tls_key: Option<PathBuf>,
     pub(crate) allow_networks: Option<Vec<IpNet>>,
     pub(crate) trust: Option<Vec<PathBuf>>,
+    pub(crate) resolve: Option<Vec<Resolution>>,
     pub(crate) deno: Option<PathBuf>,
     pub(crate) log: Option<LogFormat>,
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+use domain::Resolution;
 use ipnet::IpNet;
 
 use crate::config::LogFormat;
@@ -40,6 +41,9 @@ pub(crate) struct Serve {
     /// PEM file of a further certificate authority that functions' requests are checked against; repeat for more
     #[arg(long = "trust", env = "TRESOR_TRUST", value_name = "FILE", value_delimiter = ',', hide_env_values = true)]
     pub(crate) trust: Vec<PathBuf>,
+    /// Where functions' requests to a host go instead of where DNS says, as HOST[:PORT]=ADDRESS[:PORT]; repeat for more
+    #[arg(long, env = "TRESOR_RESOLVE", value_name = "WHERE", value_delimiter = ',', hide_env_values = true)]
+    pub(crate) resolve: Vec<Resolution>,
     /// The Deno to run functions with [default: of node_modules, or of PATH]
     #[arg(long, env = "TRESOR_DENO", value_name = "PATH", hide_env_values = true)]
     pub(crate) deno: Option<PathBuf>,

@@ -47,6 +47,10 @@ fn settings(global: &Global, args: Serve) -> Done<(Config, LogFormat)> {
             none if none.is_empty() => file.trust.unwrap_or_default(),
             some => some,
         },
+        resolve: match args.resolve {
+            none if none.is_empty() => file.resolve.unwrap_or_default(),
+            some => some,
+        },
         deno: args.deno.or(file.deno),
     };
     Ok((config, args.log.or(file.log).unwrap_or_default()))

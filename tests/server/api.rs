@@ -28,6 +28,10 @@ impl App {
         Self::of(TestServer::start_with(args, &[]), Transcript::default())
     }
 
+    pub fn start_in(args: &[&str], env: &[(&str, &str)]) -> Self {
+        Self::of(TestServer::start_with(args, env), Transcript::default())
+    }
+
     fn of(server: TestServer, transcript: Transcript) -> Self {
         let builder = reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(DEADLINE);
         let http = builder.redirect(reqwest::redirect::Policy::none()).build().unwrap();
@@ -211,9 +215,10 @@ impl Client {
         for token in &mut tokens {
             token.as_object_mut().unwrap().remove("last_used_at");
         }
+        let settings = self.get("/api/v1/settings").await.expect(200).json();
         let done: Vec<_> = self.events().await.into_iter().filter(|event| event["outcome"] == "done").collect();
         json!({ "secrets": secrets, "functions": functions, "tokens": tokens, "environments": self.items("/api/v1/environments").await, "members": self.items("/api/v1/members").await,
-            "groups": self.items("/api/v1/groups").await, "issuers": self.items("/api/v1/issuers").await, "done": done })
+            "settings": settings, "groups": self.items("/api/v1/groups").await, "issuers": self.items("/api/v1/issuers").await, "done": done })
     }
 }
 

@@ -1,98 +1,9 @@
 //! What leaves a function: only where its policy says, on record, and brokered values only toward their hosts.
 
-use std::sync::{Arc, Mutex};
-
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
 
 use crate::api::{App, Client, random, str};
-
-/// A host with TLS of an own authority: answers each request with what it got, and keeps it.
-struct Upstream {
-    port: u16,
-    seen: Arc<Mutex<Vec<String>>>,
-    authority: tempfile::NamedTempFile,
-}
-
-impl Upstream {
-    async fn start() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let key = KeyPair::generate().unwrap();
-        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &authority).unwrap();
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), authority.pem()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![certificate.der().clone()],
-                PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())),
-            )
-            .unwrap();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&seen);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let (acceptor, kept) = (acceptor.clone(), Arc::clone(&kept));
-                tokio::spawn(async move {
-                    let Ok(mut stream) = acceptor.accept(stream).await else { return };
-                    let request = whole_request(&mut stream).await;
-                    kept.lock().unwrap().push(request.clone());
-                    let head =
-                        format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", request.len());
-                    let _ = stream.write_all(format!("{head}{request}").as_bytes()).await;
-                    let _ = stream.shutdown().await;
-                });
-            }
-        });
-        Self { port, seen, authority: file }
-    }
-
-    fn url(&self) -> String {
-        format!("https://localhost:{}", self.port)
-    }
-
-    fn last(&self) -> String {
-        self.seen.lock().unwrap().last().cloned().unwrap_or_default()
-    }
-
-    fn app(&self) -> App {
-        let authority = self.authority.path().to_str().unwrap();
-        App::start_with(&["--trust", authority, "--allow-network", "127.0.0.1/32", "--allow-network", "::1/128"])
-    }
-}
-
-async fn whole_request(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> String {
-    let mut text = Vec::new();
-    let mut buffer = [0; 16 * 1024];
-    loop {
-        let read = stream.read(&mut buffer).await.unwrap_or(0);
-        text.extend_from_slice(&buffer[..read]);
-        let so_far = String::from_utf8_lossy(&text).into_owned();
-        if let Some((head, body)) = so_far.split_once("\r\n\r\n") {
-            let length =
-                head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
-            if body.len() >= length.unwrap_or(0_usize) {
-                return so_far;
-            }
-        }
-        if read == 0 {
-            return so_far;
-        }
-    }
-}
+use crate::upstream::Upstream;
 
 /// Sends the key where the caller says, in a header, in the path and in JSON, and tells what came of it.
 const SEND: &str = r#"
@@ -213,9 +124,9 @@ async fn a_worker_never_holds_a_brokered_value() {
     admin.deploy("send", SEND, json!({})).await;
     assert_eq!(send(&admin, &upstream.url()).await["status"], 200);
     assert!(upstream.last().contains(&brokered));
-    let found = |value: &str| crate::process::workers_with(app.server.pid(), value.as_bytes());
-    assert!(found(&held) > 0, "the search finds what is there");
-    assert_eq!(found(&brokered), 0);
+    let found = |value: &str| crate::process::in_workers(app.server.pid(), &crate::process::forms(value));
+    assert!(!found(&held).is_empty(), "the search finds what is there");
+    assert_eq!(found(&brokered), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,12 +13,16 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../support/registry.rs"]
+mod registry;
+
 mod api;
 mod database;
 mod operations;
 mod process;
 mod providers;
 mod scan;
+mod upstream;
 
 mod access;
 mod ambiguous;
@@ -37,4 +41,5 @@ mod openapi;
 mod postgres;
 mod refused;
 mod rotation;
+mod sdks;
 mod settings;

@@ -50,41 +50,79 @@ pub fn alive(processes: &[Process]) -> Vec<Process> {
     processes.iter().filter(|process| running.contains(process)).cloned().collect()
 }
 
-/// How many Deno processes below `pid` have `bytes` in memory that they can write to.
-pub fn workers_with(pid: u32, bytes: &[u8]) -> usize {
+/// Which of `texts` stand in the memory of Deno processes below `pid`: all of it but what is a file's own.
+pub fn in_workers(pid: u32, texts: &[String]) -> Vec<String> {
     let workers: Vec<_> = descendants(pid).into_iter().filter(|process| process.name.starts_with("deno")).collect();
     assert!(!workers.is_empty(), "no worker runs");
-    workers.iter().filter(|worker| holds(worker.pid, bytes)).count()
+    let finder = aho_corasick::AhoCorasick::new(texts).unwrap();
+    let mut found = HashSet::new();
+    for worker in workers {
+        for memory in present(worker.pid) {
+            found.extend(finder.find_overlapping_iter(&memory).map(|hit| hit.pattern().as_usize()));
+        }
+    }
+    texts.iter().enumerate().filter(|(number, _)| found.contains(number)).map(|(_, text)| text.clone()).collect()
 }
 
-fn holds(pid: u32, bytes: &[u8]) -> bool {
+/// Each run of pages of `pid` that are there: most of what V8 reserves is not.
+fn present(pid: u32) -> Vec<Vec<u8>> {
     use std::os::unix::fs::FileExt as _;
 
+    const PAGE: u64 = 4096;
+    let open = |name: &str| fs::File::open(format!("/proc/{pid}/{name}"));
     // A pool's process may end while it is looked at.
-    let (Ok(maps), Ok(memory)) =
-        (fs::read_to_string(format!("/proc/{pid}/maps")), fs::File::open(format!("/proc/{pid}/mem")))
+    let (Ok(maps), Ok(memory), Ok(pagemap)) =
+        (fs::read_to_string(format!("/proc/{pid}/maps")), open("mem"), open("pagemap"))
     else {
-        return false;
+        return Vec::new();
     };
-    maps.lines().filter(|line| line.split(' ').nth(1).is_some_and(|rights| rights.starts_with("rw"))).any(|line| {
-        let (start, end) = line.split(' ').next().unwrap().split_once('-').unwrap();
-        let (mut at, end) = (u64::from_str_radix(start, 16).unwrap(), u64::from_str_radix(end, 16).unwrap());
-        let mut buffer = vec![0; 8 << 20];
-        while at < end {
-            let want = usize::try_from(end - at).unwrap().min(buffer.len());
-            // Most of what V8 reserves is not there.
-            let Ok(read) = memory.read_at(&mut buffer[..want], at) else { break };
-            if memchr::memmem::find(&buffer[..read], bytes).is_some() {
-                return true;
-            }
-            if read < bytes.len() {
-                break;
-            }
-            at += (read - bytes.len() + 1) as u64;
-            if end - at < bytes.len() as u64 {
-                break;
-            }
+    let mut runs: Vec<Vec<u8>> = Vec::new();
+    for line in maps.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let (rights, file) = (words[1], words.get(5).is_some_and(|name| name.starts_with('/')));
+        if !rights.starts_with('r') || (file && !rights.starts_with("rw")) || line.ends_with("[vsyscall]") {
+            continue;
         }
-        false
-    })
+        let (start, end) = words[0].split_once('-').unwrap();
+        let (start, end) = (u64::from_str_radix(start, 16).unwrap(), u64::from_str_radix(end, 16).unwrap());
+        let mut entries = vec![0; usize::try_from((end - start) / PAGE * 8).unwrap()];
+        if pagemap.read_exact_at(&mut entries, start / PAGE * 8).is_err() {
+            continue;
+        }
+        // In memory or swapped out.
+        let is_there = |entry: &[u8]| u64::from_ne_bytes(entry.try_into().unwrap()) >> 62 != 0;
+        let mut next = None;
+        for (number, _) in entries.chunks(8).enumerate().filter(|(_, entry)| is_there(entry)) {
+            let at = start + number as u64 * PAGE;
+            let mut page = vec![0; usize::try_from(PAGE).unwrap()];
+            if memory.read_exact_at(&mut page, at).is_err() {
+                continue;
+            }
+            match runs.last_mut().filter(|_| next == Some(at)) {
+                Some(run) => run.extend(page),
+                None => runs.push(page),
+            }
+            next = Some(at + PAGE);
+        }
+    }
+    runs
+}
+
+/// How a text may stand in memory.
+pub fn forms(text: &str) -> Vec<String> {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+
+    // What surrounds it decides where it falls among the characters of base64; those that hold a bit of it alone count.
+    let aligned = (0..3).map(|before| {
+        let whole = STANDARD.encode(format!("{}{text}", &"::"[..before]));
+        let first = (before * 8).div_ceil(6);
+        whole[first..(before + text.len()) * 8 / 6].to_owned()
+    });
+    let wide: String = text.chars().flat_map(|c| [c, '\0']).collect();
+    let (lower, upper) = (hex::encode(text), hex::encode_upper(text));
+    let mut all: Vec<_> =
+        [text.to_owned(), wide, lower, upper, URL_SAFE.encode(text)].into_iter().chain(aligned).collect();
+    all.dedup();
+    all
 }

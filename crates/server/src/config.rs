@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use domain::Resolution;
 use ipnet::IpNet;
 
 /// Settings of one server.
@@ -23,6 +24,8 @@ pub struct Config {
     pub allow_networks: Vec<IpNet>,
     /// PEM files of certificate authorities that functions' requests are checked against, beside the machine's own.
     pub trust: Vec<PathBuf>,
+    /// Where functions' requests to a host go, whatever DNS says.
+    pub resolve: Vec<Resolution>,
     /// The Deno to use; `None` looks in `node_modules` and on `PATH`.
     pub deno: Option<PathBuf>,
 }

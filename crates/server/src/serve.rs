@@ -289,6 +289,7 @@ async fn functions(
         allow: config.allow_networks.clone(),
         own: vec![listener],
         trust: Trust { compiled_in: false, files: config.trust.clone() },
+        resolutions: config.resolve.clone(),
         ..BrokerConfig::default()
     });
     let outbound = Outbound { broker: Arc::new(broker.map_err(|error| error.to_string())?), sent };

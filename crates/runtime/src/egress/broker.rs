@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use domain::{AccountId, EgressPolicy};
+use domain::{AccountId, EgressPolicy, Resolution};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::client::legacy::Client;
@@ -63,7 +63,9 @@ pub struct BrokerConfig {
     pub own: Vec<SocketAddr>,
     /// Certificate authorities of hosts.
     pub trust: Trust,
-    /// How names become addresses.
+    /// Hosts whose address the operator knows better; judged like the others.
+    pub resolutions: Vec<Resolution>,
+    /// How the other names become addresses.
     pub resolver: Arc<dyn Resolve>,
     /// How long to wait.
     pub timeouts: EgressTimeouts,
@@ -75,6 +77,7 @@ impl Default for BrokerConfig {
             allow: Vec::new(),
             own: Vec::new(),
             trust: Trust::default(),
+            resolutions: Vec::new(),
             resolver: Arc::new(SystemResolver::default()),
             timeouts: EgressTimeouts::default(),
         }
@@ -153,7 +156,14 @@ impl Broker {
         let (pooled, http1) = config.trust.load()?;
         let guard = Guard { allow: config.allow, own: config.own };
         let timeout = config.timeouts.connect;
-        let dialer = Arc::new(Dialer { resolver: config.resolver, guard, pooled, http1, timeout });
+        let dialer = Arc::new(Dialer {
+            resolutions: config.resolutions,
+            resolver: config.resolver,
+            guard,
+            pooled,
+            http1,
+            timeout,
+        });
         Ok(Self { dialer, timeouts: config.timeouts, pools: Mutex::default() })
     }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use domain::Resolution;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use hyper::Uri;
@@ -65,6 +66,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Duplex for S {}
 pub(super) type Stream = Box<dyn Duplex>;
 
 pub(super) struct Dialer {
+    pub(super) resolutions: Vec<Resolution>,
     pub(super) resolver: Arc<dyn Resolve>,
     pub(super) guard: Guard,
     /// For HTTP/2 or HTTP/1.1, as the host likes.
@@ -109,19 +111,16 @@ impl Dialer {
 
     async fn open(&self, target: &Target) -> Result<TcpStream, Refusal> {
         let host = &target.host;
-        let found = match host.parse() {
-            Ok(address) => vec![address],
-            Err(_) => self.resolver.resolve(host).await.unwrap_or_default(),
-        };
+        let found = self.addresses(target).await;
         if found.is_empty() {
             return Err(Refusal::upstream("host_unknown", format!("{host} has no address")));
         }
         // One address that is not public condemns them all: who mixes them wants the wrong one tried.
-        if let Some(rule) = found.iter().find_map(|&address| self.guard.forbids(address, target.port)) {
+        if let Some(rule) = found.iter().find_map(|address| self.guard.forbids(address.ip(), address.port())) {
             let detail = format!("{host} leads to an address that is not public ({rule})");
             return Err(Refusal::forbidden("address_not_public", detail));
         }
-        let mut waiting = found.into_iter().take(ADDRESSES).map(|address| SocketAddr::new(address, target.port));
+        let mut waiting = found.into_iter().take(ADDRESSES);
         let mut attempts = FuturesUnordered::new();
         loop {
             let more = waiting.next().map(|address| attempts.push(TcpStream::connect(address))).is_some();
@@ -140,6 +139,22 @@ impl Dialer {
                 () = tokio::time::sleep(STAGGER), if more => {}
             }
         }
+    }
+}
+
+impl Dialer {
+    /// Where the target may be. Nothing here has been judged yet.
+    async fn addresses(&self, target: &Target) -> Vec<SocketAddr> {
+        let fixed = self.resolutions.iter().filter_map(|resolution| resolution.of(&target.host, target.port));
+        let fixed: Vec<_> = fixed.collect();
+        if !fixed.is_empty() {
+            return fixed;
+        }
+        let found = match target.host.parse() {
+            Ok(address) => vec![address],
+            Err(_) => self.resolver.resolve(&target.host).await.unwrap_or_default(),
+        };
+        found.into_iter().map(|address| SocketAddr::new(address, target.port)).collect()
     }
 }
 

@@ -219,13 +219,21 @@ pub struct Setup {
     pub names: Arc<Names>,
     pub allow: Vec<&'static str>,
     pub timeouts: EgressTimeouts,
+    pub resolutions: Vec<String>,
     next: AtomicUsize,
 }
 
 impl Setup {
     pub fn new() -> Self {
         let timeouts = EgressTimeouts { connect: DEADLINE, first_byte: DEADLINE, idle: DEADLINE };
-        Self { ca: Ca::new(), names: Arc::default(), allow: vec!["127.0.0.0/8"], timeouts, next: AtomicUsize::new(0) }
+        Self {
+            ca: Ca::new(),
+            names: Arc::default(),
+            allow: vec!["127.0.0.0/8"],
+            timeouts,
+            resolutions: Vec::new(),
+            next: AtomicUsize::new(0),
+        }
     }
 
     pub fn broker(&self) -> Broker {
@@ -233,6 +241,7 @@ impl Setup {
             allow: self.allow.iter().map(|net| net.parse().unwrap()).collect(),
             own: Vec::new(),
             trust: Trust { compiled_in: true, files: vec![self.ca.file()] },
+            resolutions: self.resolutions.iter().map(|text| text.parse().unwrap()).collect(),
             resolver: Arc::clone(&self.names) as Arc<dyn Resolve>,
             timeouts: self.timeouts,
         })

@@ -82,6 +82,22 @@ async fn rebinding() {
     assert_eq!(worker.get(&url).await.code(), "address_not_public");
 }
 
+/// The operator says where a host is; TLS is with the host all the same, and the address is judged like any other.
+#[tokio::test]
+async fn a_host_that_the_operator_knows_better() {
+    let mut setup = Setup::new();
+    let (host, mut seen) = Host::seeing(&setup.ca, Some(&["h2", "http/1.1"]), |_| ok("hello")).await;
+    setup.names.set("api.example.com", &[&["8.8.8.8"]]);
+    setup.resolutions = vec![format!("api.example.com:443=127.0.0.1:{}", host.port)];
+    let worker = setup.public(Vec::new());
+    assert_eq!(worker.get("https://api.example.com/").await.text(), "hello");
+    assert_eq!(seen.recv().await.unwrap().uri.authority().unwrap(), "api.example.com");
+    setup.resolutions = vec![format!("stranger.example=127.0.0.1:{}", host.port)];
+    assert_eq!(setup.public(Vec::new()).get("https://stranger.example/").await.code(), "tls_failed");
+    setup.allow.clear();
+    assert_eq!(setup.public(Vec::new()).get("https://stranger.example/").await.code(), "address_not_public");
+}
+
 #[tokio::test]
 async fn the_server_itself() {
     let setup = Setup::new();
@@ -90,6 +106,7 @@ async fn the_server_itself() {
         allow: vec!["127.0.0.0/8".parse().unwrap()],
         own: vec![format!("0.0.0.0:{}", host.port).parse().unwrap()],
         trust: Trust { compiled_in: true, files: Vec::new() },
+        resolutions: Vec::new(),
         resolver: setup.names.clone(),
         timeouts: setup.timeouts,
     })
