@@ -2,17 +2,21 @@
 //
 // TRESOR_BIN names another binary, CHROMIUM another browser.
 
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 import { chromium } from "playwright-core";
 
 export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 const BINARY = process.env.TRESOR_BIN ?? path.join(process.env.CARGO_TARGET_DIR ?? path.join(ROOT, "target"), "debug/tresor");
+const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 /** A running server: `{ url, loginLink, api, invoke, stop }`. */
@@ -103,4 +107,123 @@ export async function watchedContext(browser, secrets, options = {}) {
     if (found.length > 0) throw new Error(found.join("\n"));
   };
   return { context, check };
+}
+
+export const PICTURES = path.join(ROOT, "artefacts/ui");
+export const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
+export const DESKTOP = { viewport: { width: 1280, height: 800 } };
+
+// Values that no page may ever show.
+export const OPENAI = "sk-proj-canary-a81f04d2c7e95b36-tail";
+export const OPENAI_NEXT = "sk-proj-canary-5d20b9e6f1473ac8-next";
+export const STRIPE = "sk_live_canary_77aa02fb31c64de9";
+export const PEM = "-----BEGIN PRIVATE KEY-----\nMIIEcanarycanarycanarycanary\nAbCdcanary==\n-----END PRIVATE KEY-----\n";
+export const REFUSED = "canary-typed-but-refused";
+export const SECRETS = [OPENAI, OPENAI_NEXT, STRIPE, "MIIEcanarycanarycanarycanary", REFUSED];
+
+export const CHAT = `// Answers with the length of what the key would fetch.
+Deno.serve((request) => {
+  const key = Deno.env.get("OPENAI_API_KEY");
+  if (new URL(request.url).searchParams.has("fail")) throw new Error("the model is not there");
+  console.log("asked by \\u001b[31m" + request.method, "<script>alert(1)</script>", "key is " + (key ? "set" : "missing"));
+  console.error("slow answer");
+  return Response.json({ set: key !== undefined });
+});
+`;
+
+/** A server, a browser, and a watched context with a page that is logged in. `stop()` ends them. */
+export async function startAll(options = DESKTOP) {
+  await mkdir(PICTURES, { recursive: true });
+  const [server, browser] = await Promise.all([startServer(), startBrowser()]);
+  assert.ok(server.hasDeno, "functions must run for these tests: run `npm ci`");
+  const main = await watchedContext(browser, SECRETS, options);
+  const page = await login(server, main.context);
+  const stop = async () => {
+    await browser.close();
+    await server.stop();
+  };
+  return { server, browser, main, page, stop };
+}
+
+/** A new tab of `context`, logged in by a new link. */
+export async function login(server, context, link) {
+  const tab = await context.newPage();
+  await tab.goto(link ?? (await server.newLoginLink()));
+  await tab.getByRole("button", { name: "Open Tresor" }).click();
+  await tab.waitForURL((address) => address.pathname !== "/login");
+  return tab;
+}
+
+export async function until(what, condition) {
+  const deadline = Date.now() + 15_000;
+  for (;;) {
+    const found = await condition();
+    if (found) return found;
+    assert.ok(Date.now() < deadline, `waited in vain for ${what}`);
+    await pause(25);
+  }
+}
+
+export async function invoke(server, name, query = "") {
+  const response = await fetch(`${server.url}/functions/v1/${name}${query}`);
+  await response.text();
+  return { status: response.status, id: response.headers.get("x-tresor-invocation") };
+}
+
+export const recorded = (server, name, id) =>
+  until(`invocation ${id}`, async () => {
+    const { items } = await server.api("GET", `/api/v1/functions/${name}/invocations`);
+    return items.find((item) => item.id === id);
+  });
+
+export async function axe(tab, what) {
+  await tab.evaluate(await readFile(AXE, "utf8"));
+  const { violations } = await tab.evaluate(() =>
+    window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }),
+  );
+  const told = violations.map((found) => `${found.id}: ${found.help}\n${found.nodes.map((node) => `    ${node.html}\n    ${node.failureSummary}`).join("\n")}`);
+  assert.equal(told.length, 0, `${what}:\n${told.join("\n")}`);
+}
+
+/** What is wider than the screen, and by how much the page jumped while it loaded. */
+export async function measure(tab) {
+  return tab.evaluate(
+    () =>
+      new Promise((resolve) => {
+        let shift = 0;
+        const watcher = new PerformanceObserver((list) => list.getEntries().forEach((entry) => (shift += entry.value)));
+        watcher.observe({ type: "layout-shift", buffered: true });
+        requestAnimationFrame(() => requestAnimationFrame(() => resolve({ width: document.documentElement.scrollWidth, shift })));
+      }),
+  );
+}
+
+/**
+ * Every page in light and dark, on a desktop and on a phone: axe finds nothing, nothing scrolls sideways or jumps. Pictures
+ * go to artefacts/ui/. `pages` are addresses by the picture's name; those in `guests` are seen without a session.
+ */
+export async function everyLook({ server, browser }, pages, guests = {}) {
+  for (const [size, device] of Object.entries({ desktop: DESKTOP, phone: PHONE })) {
+    for (const colorScheme of ["light", "dark"]) {
+      const visitor = await watchedContext(browser, SECRETS, { ...device, colorScheme });
+      const guest = await watchedContext(browser, SECRETS, { ...device, colorScheme });
+      const tab = Object.keys(pages).length > 0 ? await login(server, visitor.context) : undefined;
+      const guestTab = await guest.context.newPage();
+      const shown = [...Object.entries(pages).map((page) => [tab, ...page]), ...Object.entries(guests).map((page) => [guestTab, ...page])];
+      for (const [where, name, address] of shown) {
+        await where.goto(server.url + address);
+        const what = `${name}, ${size}, ${colorScheme}`;
+        const { width, shift } = await measure(where);
+        assert.ok(width <= device.viewport.width, `${what} is ${width} px wide`);
+        assert.equal(shift, 0, `${what} jumps`);
+        // After the measurement: both resize or scroll the page, which counts as a jump.
+        await where.screenshot({ path: path.join(PICTURES, `${name}-${size}-${colorScheme}.png`), fullPage: true });
+        await axe(where, what);
+      }
+      await visitor.check();
+      await guest.check();
+      await visitor.context.close();
+      await guest.context.close();
+    }
+  }
 }

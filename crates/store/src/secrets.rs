@@ -1,6 +1,7 @@
 //! Secrets: what is known of them but their values, which `versions.rs` keeps as ciphertexts.
 
 use domain::{AccountId, Delivery, EnvironmentName, SecretId, SecretName, Timestamp};
+use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
 
 use crate::audit::frontier_columns;
@@ -112,6 +113,22 @@ reads! {
             .bind(after.0),
         };
         let query = query.bind(after.1).bind(i64::from(limit));
+        query.fetch_all(conn).await?.iter().map(secret_row).collect()
+    }
+
+    /// The secrets of these names, of one environment or of all, by name and environment.
+    pub async fn secrets_named(
+        conn, account: &AccountId, environment: Option<&EnvironmentName>, names: &[&SecretName],
+    ) -> Result<Vec<SecretRow>> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let places: Vec<_> = (3..names.len() + 3).map(|place| format!("${place}")).collect();
+        let select = select_secrets!("WHERE s.account = $1 AND ($2 = '' OR s.environment = $2) AND s.name IN");
+        let sql = format!("{select} ({}) ORDER BY s.name, s.environment", places.join(", "));
+        let query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+        let query = query.bind(account.as_str()).bind(environment.map_or("", EnvironmentName::as_str));
+        let query = names.iter().fold(query, |query, name| query.bind(name.as_str()));
         query.fetch_all(conn).await?.iter().map(secret_row).collect()
     }
 

@@ -24,6 +24,7 @@ mod providers;
 mod recent;
 mod references;
 mod secret_import;
+mod secret_table;
 mod secrets;
 mod sessions;
 mod settings;
@@ -46,6 +47,7 @@ pub(crate) use invoke::{Call, CallError, Ended, Route, Target};
 pub(crate) use jwt::Jwts;
 pub(crate) use keyring::Keyring;
 pub(crate) use secret_import::ImportInput;
+pub(crate) use secret_table::{Line, SecretTable, Show, TableQuery};
 pub(crate) use secrets::PutInput;
 pub(crate) use setup::{ServerKeys, first_start, open_keys, write_private};
 

@@ -16,21 +16,30 @@ pub(super) struct Asset {
 }
 
 macro_rules! asset {
-    ($name:ident, $file:literal, $kind:literal) => {
+    ($name:ident, $file:literal, $kind:literal, $($part:literal),+) => {
         pub(super) static $name: Asset = Asset {
             file: $file,
             kind: $kind,
-            text: include_str!(concat!("assets/", $file)),
-            hash: LazyLock::new(|| {
-                domain::token::hash(include_str!(concat!("assets/", $file))).chars().take(16).collect()
-            }),
+            text: concat!($(include_str!($part)),+),
+            hash: LazyLock::new(|| domain::token::hash(concat!($(include_str!($part)),+)).chars().take(16).collect()),
         };
     };
 }
 
-asset!(STYLE, "app.css", "text/css; charset=utf-8");
-asset!(SCRIPT, "app.js", "text/javascript; charset=utf-8");
-asset!(ICON, "icon.svg", "image/svg+xml");
+asset!(
+    STYLE,
+    "app.css",
+    "text/css; charset=utf-8",
+    "assets/css/tokens.css",
+    "assets/css/base.css",
+    "assets/css/frame.css",
+    "assets/css/parts.css",
+    "assets/css/lists.css",
+    "assets/css/forms.css",
+    "assets/css/code.css"
+);
+asset!(SCRIPT, "app.js", "text/javascript; charset=utf-8", "assets/app.js");
+asset!(ICON, "icon.svg", "image/svg+xml", "assets/icon.svg");
 
 impl Asset {
     /// Its address.

@@ -72,6 +72,11 @@ impl Fields {
         Zeroizing::new(typed.replace("\r\n", "\n"))
     }
 
+    /// What follows `prefix` in the names of the fields that begin with it.
+    pub(super) fn starting_with(&self, prefix: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(move |(key, _)| key.strip_prefix(prefix))
+    }
+
     /// The value of a secret. Browsers send line breaks as CRLF, whatever was pasted: they become LF again. A single
     /// line loses the line break that came along when it was copied.
     pub(super) fn take_value(&mut self) -> String {

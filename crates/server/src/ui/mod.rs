@@ -7,8 +7,10 @@ mod assets;
 mod audit;
 mod form;
 mod functions;
+mod icons;
 mod layout;
 mod login;
+mod look;
 mod secrets;
 mod session;
 mod text;
@@ -20,6 +22,9 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
 
 use crate::service::Service;
 use session::Session;
@@ -43,7 +48,9 @@ pub(crate) fn router() -> Router<Service> {
         .route("/", get(home))
         .route("/login", get(login::show).post(login::open))
         .route("/logout", post(login::end))
+        .route("/look", post(look::choose))
         .route("/secrets", get(secrets::list::show))
+        .route("/secrets/delete", post(secrets::bulk::delete))
         .route("/secrets/new", get(secrets::add::show).post(secrets::add::store))
         .route("/secrets/{name}", get(secrets::detail::show).post(secrets::detail::update))
         .route("/secrets/{name}/activate", post(secrets::detail::activate))
@@ -54,9 +61,12 @@ pub(crate) fn router() -> Router<Service> {
         .route("/functions/{name}/invocations/{id}", get(functions::invocation::show))
         .route("/audit", get(audit::show))
         .route_layer(middleware::from_fn(form::own_pages_only))
+        .route_layer(middleware::from_fn(look::know))
         .layer(DefaultBodyLimit::max(domain::limits::API_REQUEST_BYTES))
         .route("/assets/{hash}/{file}", get(assets::serve))
         .merge(import)
+        // No page holds a value, and none is made with what another site chose: there is nothing to guess from its size.
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
 }
 
 async fn home(_: Session) -> Response {

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// All but what RFC 3986 leaves as it is.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// `text` with characters that act instead of show (terminal escapes, NUL, direction overrides) turned into visible
 /// ones. Tabs and line breaks stay.
@@ -43,7 +46,7 @@ pub(super) fn count(number: usize, one: &str, many: &str) -> String {
 
 /// A path with the query parameters that have text.
 pub(super) fn link(path: &str, query: &[(&str, &str)]) -> String {
-    let encode = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
+    let encode = |text| utf8_percent_encode(text, RESERVED);
     let pairs: Vec<_> = query
         .iter()
         .filter(|(_, text)| !text.is_empty())
@@ -67,7 +70,7 @@ mod tests {
     fn links_encode_what_they_carry() {
         assert_eq!(
             link("/secrets", &[("cursor", "a:B_1&x=\"y"), ("environment", "")]),
-            "/secrets?cursor=a%3AB%5F1%26x%3D%22y"
+            "/secrets?cursor=a%3AB_1%26x%3D%22y"
         );
         assert_eq!(link("/secrets", &[]), "/secrets");
     }

@@ -42,21 +42,31 @@ fn exact(time: Timestamp) -> String {
 
 fn relative(time: Timestamp, now: Timestamp) -> String {
     let passed = now.as_millis() - time.as_millis();
-    let distance = passed.abs();
     // A browser's or node's clock may be a little ahead; "in 2 seconds" would only puzzle.
-    if distance < MINUTE {
+    if passed.abs() < MINUTE {
         return "just now".to_owned();
     }
+    let words = distance(passed.abs());
+    if passed < 0 { format!("in {words}") } else { format!("{words} ago") }
+}
+
+/// How far apart two times are, in words; hovering shows the first in full.
+pub(super) fn span(time: Timestamp, now: Timestamp) -> Markup {
+    let words = distance((now.as_millis() - time.as_millis()).abs());
+    html! { time datetime=(time) title=(exact(time)) { (words) } }
+}
+
+fn distance(distance: i64) -> String {
     let amount =
         |unit: i64, one: &str, many: &str| count(usize::try_from(distance / unit).unwrap_or_default(), one, many);
-    let words = match distance {
+    match distance {
+        _ if distance < MINUTE => "less than a minute".to_owned(),
         ..HOUR => amount(MINUTE, "minute", "minutes"),
         HOUR..DAY => amount(HOUR, "hour", "hours"),
         _ if distance < 30 * DAY => amount(DAY, "day", "days"),
         _ if distance < 365 * DAY => amount(30 * DAY, "month", "months"),
         _ => amount(365 * DAY, "year", "years"),
-    };
-    if passed < 0 { format!("in {words}") } else { format!("{words} ago") }
+    }
 }
 
 #[cfg(test)]

@@ -1,40 +1,50 @@
-// Comfort on top of pages that work without it: an instant filter, shortcuts, copying, tidy names and addresses.
-// No page depends on this file; it stores nothing but whether shortcuts are on, and never touches a value.
+// Comfort on top of pages that work without it: lists that narrow while one types, shortcuts, copying, tidy names and
+// addresses. No page depends on this file; it stores nothing but whether shortcuts are on, and never touches a value.
 
 "use strict";
 
 const SHORTCUTS_OFF = "tresor-shortcuts-off";
+const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 
-function filterRows(input) {
-  const table = document.getElementById(input.dataset.filter);
-  const status = document.getElementById(input.dataset.status);
-  const rows = [...table.tBodies[0].rows];
-  const words = input.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
-  let shown = 0;
-  for (const row of rows) {
-    const text = row.textContent.toLowerCase();
-    row.hidden = !words.every((word) => text.includes(word));
-    if (!row.hidden) shown += 1;
-  }
-  status.textContent = words.length === 0 ? "" : shown === 0 ? "Nothing here matches" : `${shown} of ${rows.length}`;
-}
-
-function startFilters() {
-  for (const input of document.querySelectorAll("input[data-filter]")) {
-    input.addEventListener("input", () => filterRows(input));
-    input.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape") return;
-      input.value = "";
-      filterRows(input);
-      input.blur();
+// A form with data-live asks for its page again while one types, and takes from it what the named element shows.
+function startLiveForms() {
+  for (const form of all("form[data-live]")) {
+    let timer, running;
+    const load = async () => {
+      running?.abort();
+      running = new AbortController();
+      const query = new URLSearchParams([...new FormData(form)].filter(([, text]) => text !== ""));
+      const address = `${form.getAttribute("action")}?${query}`;
+      try {
+        const response = await fetch(address, { signal: running.signal });
+        if (response.redirected) return location.assign(address);
+        const page = new DOMParser().parseFromString(await response.text(), "text/html");
+        for (const id of form.dataset.live.split(" ")) {
+          const [now, next] = [document.getElementById(id), page.getElementById(id)];
+          if (now && next) now.replaceWith(next);
+        }
+        history.replaceState(null, "", address);
+        startPage();
+      } catch (error) {
+        if (error.name !== "AbortError") form.submit();
+      }
+    };
+    form.addEventListener("input", () => {
+      clearTimeout(timer);
+      timer = setTimeout(load, 150);
     });
-    if (input.value) filterRows(input);
+    form.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !event.target.value || event.target.tagName !== "INPUT") return;
+      event.preventDefault();
+      event.target.value = "";
+      load();
+    });
   }
 }
 
 // Names are capital letters, digits and underscores: typing "openai api-key" gives OPENAI_API_KEY.
 function startNames() {
-  for (const input of document.querySelectorAll("input[data-secret-name]")) {
+  for (const input of all("input[data-secret-name]")) {
     input.addEventListener("input", (event) => {
       if (event.isComposing) return;
       const at = input.selectionStart;
@@ -57,7 +67,7 @@ function tidyAddress() {
 
 function startCopying() {
   if (!navigator.clipboard) return;
-  for (const box of document.querySelectorAll("[data-copy]")) {
+  for (const box of all("[data-copy]:not(:has(.copy))")) {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "copy";
@@ -73,33 +83,53 @@ function startCopying() {
 
 // Single-key shortcuts can hinder people who speak to their computer, so they can be turned off (WCAG 2.1.4).
 function startShortcuts() {
-  const button = document.querySelector("[data-shortcuts]");
+  const dialog = document.getElementById("keys");
+  if (!dialog) return;
+  const button = dialog.querySelector("[data-shortcuts]");
   const off = () => localStorage.getItem(SHORTCUTS_OFF) === "1";
-  const show = () => button && (button.textContent = off() ? "Turn shortcuts on" : "Turn shortcuts off");
-  button?.addEventListener("click", () => {
+  const show = () => (button.textContent = off() ? "Turn shortcuts on" : "Turn shortcuts off");
+  button.addEventListener("click", () => {
     if (off()) localStorage.removeItem(SHORTCUTS_OFF);
     else localStorage.setItem(SHORTCUTS_OFF, "1");
     show();
   });
   show();
+  const jumps = new Map(all("[data-key]", dialog).map((line) => [line.dataset.key, line.dataset.path]));
+  let jumping = 0;
+  const keys = {
+    "/": () => document.querySelector("input[type=search], form[role=search] input"),
+    n: () => location.assign("/secrets/new"),
+    "?": () => dialog.togglePopover(),
+    g: () => (jumping = Date.now()),
+  };
   document.addEventListener("keydown", (event) => {
     if (off() || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest("input, textarea, select, [contenteditable]")) return;
-    if (!document.querySelector("header nav")) return;
-    if (event.key === "/") {
-      const filter = document.querySelector("input[data-filter]");
-      if (!filter) return;
-      event.preventDefault();
-      filter.focus();
-    } else if (event.key === "n") {
-      event.preventDefault();
-      location.assign("/secrets/new");
-    }
+    const jump = Date.now() - jumping < 1500 && jumps.get(event.key);
+    jumping = 0;
+    if (!jump && !keys[event.key]) return;
+    event.preventDefault();
+    if (jump) return location.assign(jump);
+    const field = keys[event.key]();
+    field?.focus?.();
   });
 }
 
-startFilters();
+function startTicks() {
+  for (const box of all("[data-pick-all]")) {
+    const form = box.closest("form");
+    box.addEventListener("change", () => all(".pick input", form).forEach((other) => (other.checked = box.checked)));
+  }
+}
+
+// What belongs to elements that live forms exchange.
+function startPage() {
+  startCopying();
+  startTicks();
+}
+
+startLiveForms();
 startNames();
 tidyAddress();
-startCopying();
+startPage();
 startShortcuts();

@@ -54,7 +54,6 @@ pub(in crate::ui) async fn show(
         }
         (deployments(&session, &detail))
         (source(&detail))
-        (layout::shortcuts(false))
     };
     Ok(layout::page(&session, Section::Functions, &detail.function.name, &body))
 }

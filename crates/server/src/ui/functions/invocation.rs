@@ -36,7 +36,6 @@ pub(in crate::ui) async fn show(
         (facts(&session, &invocation))
         section { h2 { "Log" } (parts::log(&lines.items, "It printed nothing.")) }
         (requests(&sent.items))
-        (layout::shortcuts(false))
     };
     Ok(layout::page(&session, Section::Functions, &format!("Invocation of {name}"), &body))
 }

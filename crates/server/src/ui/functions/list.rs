@@ -32,17 +32,9 @@ pub(in crate::ui) async fn show(
     let body = html! {
         div.title { h1 { "Functions" } }
         @if page.items.is_empty() && cursor.is_none() { (empty()) } @else {
-            div.tools {
-                div.filter {
-                    label for="filter" { @if page.next_cursor.is_none() { "Filter" } @else { "Filter this page" } }
-                    input #filter type="search" autocomplete="off" spellcheck="false" placeholder="Name, environment …" data-filter="functions" data-status="filtered";
-                }
-                p #filtered.muted role="status" {}
-            }
             (table(&session, service.sites().url(), &page.items))
             (layout::pager("/functions", &[], cursor, page.next_cursor.as_deref()))
         }
-        (layout::shortcuts(!page.items.is_empty()))
     };
     Ok(layout::page(&session, Section::Functions, "Functions", &body))
 }

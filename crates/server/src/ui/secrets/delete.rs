@@ -4,12 +4,11 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 
-use super::list::functions_in_words;
 use crate::service::{Error, Service};
 use crate::ui::form::{Fields, Params};
 use crate::ui::layout::{self, ErrorPage, Section, mask};
 use crate::ui::session::Session;
-use crate::ui::text::link;
+use crate::ui::text::{count, link};
 use crate::wire::Secret;
 
 /// `GET /secrets/{name}/delete`
@@ -50,7 +49,7 @@ fn page(secret: &Secret) -> Markup {
                 p { "No function that is active in " (secret.environment) " names it in its code." }
             } @else {
                 div.notice.bad {
-                    p { b { (functions_in_words(&secret.functions)) @if secret.functions.len() == 1 { " uses it" } @else { " use it" } }
+                    p { b { (count(secret.functions.len(), "function uses it", "functions use it")) }
                         " and will not find it from the next invocation on:" }
                     ul { @for name in &secret.functions { li { a href=(format!("/functions/{name}")) { (name) } } } }
                 }

@@ -129,7 +129,6 @@ impl Known {
                 }
                 (self.update_form(note.unwrap_or(&secret.note), problems))
             }
-            (layout::shortcuts(false))
         }
     }
 

@@ -125,7 +125,7 @@ pub(super) fn value(label: &str, problems: &Problems) -> Markup {
         div.veil {
             textarea.veiled #value name="value" rows="3" required autocomplete="off" autocapitalize="off" autocorrect="off" spellcheck="false"
                 data-1p-ignore data-lpignore="true" aria-describedby=(field.described_by()) aria-invalid=[field.invalid()] {}
-            label.reveal { input #reveal type="checkbox" autocomplete="off"; "Show what I type" }
+            label.check { input.show type="checkbox" autocomplete="off"; "Show what I type" }
         }
     })
 }

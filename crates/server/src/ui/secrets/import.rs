@@ -138,7 +138,7 @@ fn text(problems: &Problems) -> Markup {
         div.veil {
             textarea.veiled #text name="text" rows="8" required autofocus autocomplete="off" autocapitalize="off" autocorrect="off" spellcheck="false"
                 data-1p-ignore data-lpignore="true" aria-describedby=(field.described_by()) aria-invalid=[field.invalid()] {}
-            label.reveal { input #reveal type="checkbox" autocomplete="off"; "Show what I paste" }
+            label.check { input.show type="checkbox" autocomplete="off"; "Show what I paste" }
         }
     })
 }

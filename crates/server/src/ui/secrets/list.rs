@@ -1,16 +1,41 @@
-//! The list of secrets, and the page that teaches what one is when there is none.
+//! The list of secrets: a line for each name with what each environment has of it, searched, narrowed and ordered by what
+//! stands in the address. And the page that teaches what a secret is when there is none.
 
 use axum::extract::State;
 use axum::response::Response;
+use domain::{SecretName, catalogue};
 use maud::{Markup, html};
+use store::SecretOrder;
 
-use crate::service::{Error, Service};
-use crate::ui::ROWS;
+use super::rotation;
+use crate::service::{Line, SecretTable, Service, Show, TableQuery};
 use crate::ui::form::Params;
+use crate::ui::icons;
 use crate::ui::layout::{self, ErrorPage, Section, mask, snippet};
 use crate::ui::session::Session;
 use crate::ui::text::{count, link, visible};
-use crate::wire::{Environment, Page, Secret};
+use crate::wire::{Environment, Secret};
+
+/// Lines of one page.
+const LINES: u32 = 50;
+/// Environments that have a column when all are shown.
+const COLUMNS: usize = 3;
+/// Names in the confirmation of a deletion that are told one by one.
+const TOLD: usize = 5;
+
+const SHOW: [(Show, &str, &str); 4] = [
+    (Show::All, "", "All"),
+    (Show::Missing, "missing", "Missing somewhere"),
+    (Show::NeverUsed, "unused", "Never used"),
+    (Show::Overdue, "overdue", "Overdue"),
+];
+
+const ORDERS: [(SecretOrder, &str, bool); 4] = [
+    (SecretOrder::Name, "name", false),
+    (SecretOrder::Updated, "updated", true),
+    (SecretOrder::Used, "used", true),
+    (SecretOrder::Due, "due", false),
+];
 
 /// `GET /secrets`
 pub(in crate::ui) async fn show(
@@ -20,28 +45,138 @@ pub(in crate::ui) async fn show(
 ) -> Result<Response, ErrorPage> {
     let failed = |error| session.failed(error);
     let environments = service.list_environments(&session.caller).await.map_err(failed)?.items;
-    let environment = params.text("environment").map(str::to_owned).or_else(|| session.default_environment());
-    let cursor = params.text("cursor");
-    let page = service.list_secrets(&session.caller, environment.as_deref(), cursor, ROWS).await.map_err(failed)?;
+    let look = Look::read(&session, &params);
+    let table = service.secret_table(&session.caller, look.query()).await.map_err(failed)?;
     let notice = notice(&service, &session, &params).await;
-    let chosen = environment.as_deref().unwrap_or_default();
+    let nothing = table.lines.is_empty() && look.finds_all() && look.cursor.is_none();
+    let chosen = look.environment.as_deref().unwrap_or_default();
     let body = html! {
         @if let Some(notice) = notice { (notice) }
         div.title {
             h1 { "Secrets" }
-            div.actions {
+            div.actions.push {
                 a.button href=(link("/secrets/import", &[("environment", chosen)])) { "Import" }
                 a.button.primary href=(link("/secrets/new", &[("environment", chosen)])) { "Add a secret" }
             }
         }
-        @if environments.len() > 1 { (environment_links(&environments, chosen, session.default_environment().is_none())) }
-        @if page.items.is_empty() && cursor.is_none() { (empty(chosen)) } @else {
-            (table(&session, &page, chosen))
-            (layout::pager("/secrets", &[("environment", chosen)], cursor, page.next_cursor.as_deref()))
+        @if environments.len() > 1 { (look.environment_links(&environments, session.default_environment().is_none())) }
+        @if nothing { (empty(chosen)) } @else {
+            (look.tools(&environments))
+            (results(&session, &look, &environments, &table))
         }
-        (layout::shortcuts(!page.items.is_empty()))
     };
     Ok(layout::page(&session, Section::Secrets, "Secrets", &body))
+}
+
+/// What the address asks for.
+struct Look {
+    environment: Option<String>,
+    search: String,
+    show: Show,
+    order: SecretOrder,
+    descending: bool,
+    cursor: Option<String>,
+}
+
+impl Look {
+    fn read(session: &Session, params: &Params) -> Self {
+        let show = params.text("show").unwrap_or_default();
+        let sort = params.text("sort").unwrap_or_default();
+        let (order, _, usual) = ORDERS
+            .into_iter()
+            .find(|(_, word, _)| *word == sort.trim_start_matches('-'))
+            .unwrap_or((SecretOrder::Name, "name", false));
+        Self {
+            environment: params.text("environment").map(str::to_owned).or_else(|| session.default_environment()),
+            search: params.text("q").unwrap_or_default().to_owned(),
+            show: SHOW.into_iter().find(|(_, word, _)| *word == show).map_or(Show::All, |(show, ..)| show),
+            order,
+            descending: usual != sort.starts_with('-'),
+            cursor: params.text("cursor").map(str::to_owned),
+        }
+    }
+
+    fn query(&self) -> TableQuery<'_> {
+        TableQuery {
+            environment: self.environment.as_deref(),
+            search: &self.search,
+            show: self.show,
+            order: self.order,
+            descending: self.descending,
+            cursor: self.cursor.as_deref(),
+            rows: LINES,
+        }
+    }
+
+    fn finds_all(&self) -> bool {
+        self.search.is_empty() && self.show == Show::All
+    }
+
+    fn show_word(&self) -> &'static str {
+        SHOW.into_iter().find(|(show, ..)| *show == self.show).map_or("", |(_, word, _)| word)
+    }
+
+    /// What is put into `sort`; empty for what is usual.
+    fn sort_word(&self) -> String {
+        let (_, word, usual) = ORDERS.into_iter().find(|(order, ..)| *order == self.order).unwrap_or(ORDERS[0]);
+        let turned = if usual == self.descending { "" } else { "-" };
+        if self.order == SecretOrder::Name && turned.is_empty() { String::new() } else { format!("{turned}{word}") }
+    }
+
+    /// The address of this look, with `changed` in the place of what it has of that name.
+    fn address(&self, changed: &[(&str, &str)]) -> String {
+        let sort = self.sort_word();
+        let own = [
+            ("environment", self.environment.as_deref().unwrap_or_default()),
+            ("q", self.search.as_str()),
+            ("show", self.show_word()),
+            ("sort", sort.as_str()),
+        ];
+        let kept = own.into_iter().filter(|(name, _)| changed.iter().all(|(other, _)| other != name));
+        link("/secrets", &kept.chain(changed.iter().copied()).collect::<Vec<_>>())
+    }
+
+    fn environment_links(&self, environments: &[Environment], may_see_all: bool) -> Markup {
+        let current = |name: Option<&str>| (self.environment.as_deref() == name).then_some("true");
+        html! {
+            nav.choices aria-label="Environment" {
+                @if may_see_all { a href=(self.address(&[("environment", "")])) aria-current=[current(None)] { "All environments" } }
+                @for environment in environments {
+                    a href=(self.address(&[("environment", &environment.name)])) aria-current=[current(Some(&environment.name))] { (environment.name) }
+                }
+            }
+        }
+    }
+
+    fn tools(&self, environments: &[Environment]) -> Markup {
+        let several = environments.len() > 1 && self.environment.is_none();
+        let offered = SHOW.into_iter().filter(|(show, ..)| several || *show != Show::Missing || self.show == *show);
+        html! {
+            form.tools method="get" action="/secrets" role="search" aria-label="Find secrets" data-live="results" {
+                @if let Some(environment) = &self.environment { input type="hidden" name="environment" value=(environment); }
+                @if !self.sort_word().is_empty() { input type="hidden" name="sort" value=(self.sort_word()); }
+                div.filter-field.wide {
+                    label for="q" { "Search" }
+                    input #q name="q" type="search" value=(visible(&self.search)) autocomplete="off" spellcheck="false" placeholder="Name or note";
+                }
+                div.filter-field {
+                    label for="show" { "Show" }
+                    select #show name="show" { @for (show, word, words) in offered { option value=(word) selected[show == self.show] { (words) } } }
+                }
+                div.filter-actions.unscripted { button type="submit" { "Search" } }
+            }
+        }
+    }
+
+    /// A heading that orders by its column, or turns the order round.
+    fn heading(&self, order: SecretOrder, words: &str) -> Markup {
+        let (_, word, usual) = ORDERS.into_iter().find(|(known, ..)| *known == order).unwrap_or(ORDERS[0]);
+        let is_current = self.order == order;
+        let sorted = is_current.then_some(if self.descending { "descending" } else { "ascending" });
+        let turned = is_current && self.descending == usual;
+        let sort = if turned { format!("-{word}") } else { word.to_owned() };
+        html! { th scope="col" aria-sort=[sorted] { a href=(self.address(&[("sort", &sort)])) { (words) } } }
+    }
 }
 
 /// What just happened, told from what is there now: an address alone can claim nothing.
@@ -56,77 +191,139 @@ async fn notice(service: &Service, session: &Session, params: &Params) -> Option
             }
         });
     }
-    let name = params.text("deleted")?;
-    match service.get_secret(&session.caller, name, environment).await {
-        Err(Error::NotFound { .. }) => Some(
-            html! { p.notice.good role="status" { b { (visible(name)) } " is no longer in " (visible(environment.unwrap_or("production"))) "." } },
-        ),
-        _ => None,
+    let names: Vec<_> = params.text("deleted")?.split(',').collect();
+    let told: Vec<_> = names.iter().copied().take(TOLD).collect();
+    if !service.secrets_named(&session.caller, environment, &told).await.ok()?.is_empty() {
+        return None;
     }
+    let place = environment.map_or("any environment".into(), visible);
+    Some(html! {
+        p.notice.good role="status" {
+            @match names.as_slice() {
+                [name] => { b { (visible(name)) } " is no longer in " (place) "." }
+                names => { b { (names.len()) " secrets" } " are no longer in " (place) "." }
+            }
+        }
+    })
 }
 
-fn environment_links(environments: &[Environment], chosen: &str, may_see_all: bool) -> Markup {
-    let current = |is: bool| is.then_some("true");
+fn results(session: &Session, look: &Look, environments: &[Environment], table: &SecretTable) -> Markup {
+    let mut columns: Vec<&str> = match &look.environment {
+        Some(environment) => vec![environment],
+        None => environments.iter().map(|environment| environment.name.as_str()).collect(),
+    };
+    // What runs for real comes first.
+    columns.sort_by_key(|name| *name != "production");
+    let unseen = columns.len().saturating_sub(COLUMNS);
+    columns.truncate(COLUMNS);
+    let more = table.next_cursor.as_deref();
     html! {
-        nav.choices aria-label="Environment" {
-            @if may_see_all { a href="/secrets" aria-current=[current(chosen.is_empty())] { "All environments" } }
-            @for environment in environments {
-                a href=(link("/secrets", &[("environment", &environment.name)])) aria-current=[current(chosen == environment.name)] { (environment.name) }
+        div #results {
+            @if table.lines.is_empty() {
+                p.muted role="status" { "No secret matches. " a href=(look.address(&[("q", ""), ("show", "")])) { "Show all" } }
+            } @else {
+                p.muted.small role="status" {
+                    (count(table.lines.len(), "secret", "secrets")) @if more.is_some() || look.cursor.is_some() { " on this page" }
+                    @if unseen > 0 { ". Choose an environment to see one of the " (unseen) " that have no column." }
+                }
+                form method="post" action="/secrets/delete" {
+                    @if let Some(environment) = &look.environment { input type="hidden" name="environment" value=(environment); }
+                    div.table-box { (lines(session, look, &columns, table)) }
+                    div.bulk { span.muted { "Of those that are ticked:" } button.danger type="submit" { "Delete …" } }
+                }
+                (pager(look, more))
             }
         }
     }
 }
 
-fn table(session: &Session, page: &Page<Secret>, environment: &str) -> Markup {
-    let whole = page.next_cursor.is_none();
+fn pager(look: &Look, next: Option<&str>) -> Markup {
     html! {
-        div.tools {
-            div.filter {
-                label for="filter" { @if whole { "Filter" } @else { "Filter this page" } }
-                input #filter type="search" autocomplete="off" spellcheck="false" placeholder="Name, note, function …" data-filter="secrets" data-status="filtered";
-            }
-            p #filtered.muted role="status" {}
-        }
-        div.table-box {
-            table #secrets.cards {
-                caption.unseen { "Secrets" @if !environment.is_empty() { " in " (environment) } }
-                thead { tr {
-                    th scope="col" { "Name" }
-                    th scope="col" { "Shown as" }
-                    th scope="col" { "Environment" }
-                    th scope="col" { "Version" }
-                    th scope="col" { "Created" }
-                    th scope="col" { "Updated" }
-                    th scope="col" { "Last used" }
-                    th scope="col" { "Used by" }
-                } }
-                tbody { @for secret in &page.items { (row(session, secret)) } }
+        @if look.cursor.is_some() || next.is_some() {
+            nav.pager aria-label="Pages" {
+                @if look.cursor.is_some() { a.button href=(look.address(&[])) { "Back to the first page" } }
+                @if let Some(next) = next { a.button href=(look.address(&[("cursor", next)])) rel="next" { "Next page" } }
             }
         }
     }
 }
 
-fn row(session: &Session, secret: &Secret) -> Markup {
+fn lines(session: &Session, look: &Look, columns: &[&str], table: &SecretTable) -> Markup {
+    html! {
+        table.cards.middle {
+            caption.unseen { "Secrets" @if let Some(environment) = &look.environment { " in " (environment) } }
+            thead { tr {
+                td.pick { input.scripted type="checkbox" aria-label="Tick all" data-pick-all; }
+                (look.heading(SecretOrder::Name, "Name"))
+                @for column in columns { th scope="col" { (column) } }
+                (look.heading(SecretOrder::Updated, "Updated"))
+                (look.heading(SecretOrder::Used, "Last used"))
+                th scope="col" { "Used by" }
+                (look.heading(SecretOrder::Due, "Rotation"))
+            } }
+            tbody { @for line in &table.lines { (row(session, columns, line)) } }
+        }
+    }
+}
+
+fn row(session: &Session, columns: &[&str], line: &Line) -> Markup {
+    let name = &line.name;
+    let provider =
+        SecretName::parse(name).ok().and_then(|name| catalogue::for_name(&name)).map(|(provider, _)| provider);
+    let newest = line.secrets.iter().max_by(|a, b| a.updated_at.cmp(&b.updated_at));
+    let used = line.secrets.iter().filter_map(|secret| secret.last_used_at.as_deref()).max();
+    let note = line.secrets.iter().map(|secret| secret.note.as_str()).find(|note| !note.is_empty());
+    let mut functions: Vec<&str> =
+        line.secrets.iter().flat_map(|secret| &secret.functions).map(String::as_str).collect();
+    functions.sort_unstable();
+    functions.dedup();
     html! {
         tr {
+            td.pick { input type="checkbox" name=(format!("pick.{name}")) value="1" aria-label=(format!("Tick {name}")); }
             th scope="row" {
-                a.name href=(link(&format!("/secrets/{}", secret.name), &[("environment", &secret.environment)])) { (secret.name) }
-                @if !secret.note.is_empty() { span.note { (visible(&secret.note)) } }
+                div.named {
+                    (icons::mark(provider, false))
+                    div {
+                        a.name href=(address(line.secrets.first(), name)) { (name) }
+                        @if provider.is_some() || note.is_some() {
+                            span.note {
+                                @if let Some(provider) = provider { (provider.name) }
+                                @if provider.is_some() && note.is_some() { " · " }
+                                @if let Some(note) = note { (visible(note)) }
+                            }
+                        }
+                    }
+                }
             }
-            td data-label="Shown as" { (mask(&secret.mask)) }
-            td data-label="Environment" { (secret.environment) }
-            td data-label="Version" { (secret.version) }
-            td data-label="Created" { div { (session.ago(&secret.created_at)) span.by { "by " (secret.created_by) } } }
-            td data-label="Updated" { div { (session.ago(&secret.updated_at)) span.by { "by " (secret.updated_by) } } }
-            td data-label="Last used" { @match &secret.last_used_at { Some(time) => (session.ago(time)), None => span.muted { "Never" } } }
-            td data-label="Used by" { (used_by(&secret.functions)) }
+            @for column in columns {
+                td data-label=(column) { (place(name, column, line.secrets.iter().find(|secret| secret.environment == *column))) }
+            }
+            td data-label="Updated" { div { @if let Some(secret) = newest { (session.ago(&secret.updated_at)) span.by { "by " (visible(&secret.updated_by)) } } } }
+            td data-label="Last used" { @match used { Some(time) => (session.ago(time)), None => span.muted { "Never" } } }
+            td data-label="Used by" { (used_by(&functions)) }
+            td data-label="Rotation" { (rotation::of(session, &line.secrets)) }
+        }
+    }
+}
+
+fn address(secret: Option<&Secret>, name: &str) -> String {
+    let environment = secret.map(|secret| secret.environment.as_str()).unwrap_or_default();
+    link(&format!("/secrets/{name}"), &[("environment", environment)])
+}
+
+/// What one environment has of a name.
+fn place(name: &str, environment: &str, secret: Option<&Secret>) -> Markup {
+    html! {
+        @match secret {
+            Some(secret) => a href=(address(Some(secret), name)) aria-label=(format!("{name} in {environment}: {}", secret.mask)) { (mask(&secret.mask)) },
+            None => a.missing href=(link("/secrets/new", &[("name", name), ("environment", environment)])) aria-label=(format!("{name} is missing in {environment}: add it")) { "Missing" },
         }
     }
 }
 
 /// Links to the first functions, and how many more there are.
-fn used_by(functions: &[String]) -> Markup {
-    const SHOWN: usize = 3;
+fn used_by(functions: &[&str]) -> Markup {
+    const SHOWN: usize = 2;
     html! {
         @if functions.is_empty() { span.muted { "None" } } @else {
             span.links {
@@ -167,9 +364,4 @@ fn empty(environment: &str) -> Markup {
             }
         }
     }
-}
-
-/// How many functions, in words.
-pub(super) fn functions_in_words(functions: &[String]) -> String {
-    count(functions.len(), "function", "functions")
 }

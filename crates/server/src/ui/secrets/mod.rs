@@ -1,8 +1,10 @@
 //! Pages of secrets. A value goes in by a form and never comes back: not in a list, not in a form that failed.
 
 pub(super) mod add;
+pub(super) mod bulk;
 pub(super) mod delete;
 pub(super) mod detail;
 mod fields;
 pub(super) mod import;
 pub(super) mod list;
+mod rotation;

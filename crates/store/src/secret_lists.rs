@@ -1,0 +1,164 @@
+//! Secrets as a person looks through them: one line for each name, whatever the environments, narrowed and in an order.
+
+use domain::{AccountId, EnvironmentName, SecretName, Timestamp};
+use sqlx::AssertSqlSafe;
+
+use crate::Result;
+use crate::columns::{Columns, int};
+
+/// Most words of a search that count.
+const WORDS: usize = 5;
+const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
+
+/// What the lines come in the order of; what is equal comes by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecretOrder {
+    /// The name alone.
+    Name,
+    /// The last change in any environment.
+    Updated,
+    /// The last use in any environment; never is before everything.
+    Used,
+    /// When the first of its values should be replaced; never is after everything.
+    Due,
+}
+
+/// Which names are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecretFilter {
+    /// All.
+    All,
+    /// Those that fewer environments have than this.
+    InFewerThan(u64),
+    /// Those that no function ever had.
+    NeverUsed,
+    /// Those of which a value should have been replaced before this time.
+    DueBefore(Timestamp),
+}
+
+/// A look through an account's secrets.
+#[derive(Debug, Clone, Copy)]
+pub struct SecretLook<'a> {
+    /// Only in this environment.
+    pub environment: Option<&'a EnvironmentName>,
+    /// Each word must be in the name or in a note.
+    pub search: &'a str,
+    /// Which of them.
+    pub filter: SecretFilter,
+    /// In which order.
+    pub order: SecretOrder,
+    /// The other way round.
+    pub descending: bool,
+    /// Those after this line: its key and name.
+    pub after: Option<(i64, &'a str)>,
+}
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretLine {
+    /// The name.
+    pub name: SecretName,
+    /// Where it is in the order.
+    pub key: i64,
+}
+
+impl SecretLook<'_> {
+    fn key(&self) -> String {
+        match self.order {
+            SecretOrder::Name => "CAST(0 AS BIGINT)".to_owned(),
+            SecretOrder::Updated => "max(updated_at)".to_owned(),
+            SecretOrder::Used => "COALESCE(max(last_used_at), 0)".to_owned(),
+            SecretOrder::Due => {
+                format!("min(COALESCE(updated_at + rotate_after_days * {DAY_MILLIS}, {}))", i64::MAX)
+            }
+        }
+    }
+
+    /// `$1` is the account, `$2` the environment, `$3` and `$4` the line before, `$5` the filter's number, `$6` how many,
+    /// and two more for each word.
+    fn sql(&self, words: usize) -> String {
+        let key = self.key();
+        let searched: String = (0..words)
+            .map(|word| {
+                let (name, note) = (7 + 2 * word, 8 + 2 * word);
+                format!(
+                    " AND name IN (SELECT name FROM secrets WHERE account = $1 AND ($2 = '' OR environment = $2) \
+                     AND (name LIKE ${name} ESCAPE '!' OR lower(note) LIKE ${note} ESCAPE '!'))"
+                )
+            })
+            .collect();
+        let narrowed = match self.filter {
+            SecretFilter::All => " AND $5 = 0".to_owned(),
+            SecretFilter::InFewerThan(_) => " AND count(*) < $5".to_owned(),
+            SecretFilter::NeverUsed => " AND $5 = 0 AND max(last_used_at) IS NULL".to_owned(),
+            SecretFilter::DueBefore(_) => {
+                format!(" AND min(updated_at + rotate_after_days * {DAY_MILLIS}) < $5")
+            }
+        };
+        let (compare, direction) = if self.descending { ("<", "DESC") } else { (">", "ASC") };
+        let after = if self.after.is_some() {
+            format!(" AND ({key} {compare} $3 OR ({key} = $3 AND name {compare} $4))")
+        } else {
+            " AND ($3 = 0 OR $4 = '')".to_owned()
+        };
+        format!(
+            "SELECT name, {key} AS line_key FROM secrets WHERE account = $1 AND ($2 = '' OR environment = $2){searched} \
+             GROUP BY name HAVING count(*) > 0{narrowed}{after} ORDER BY line_key {direction}, name {direction} LIMIT $6"
+        )
+    }
+}
+
+/// A pattern that finds `word` anywhere, as it is written.
+fn anywhere(word: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in word.chars() {
+        if matches!(c, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
+reads! {
+    /// The names that a look finds, at most `limit`.
+    pub async fn secret_lines(
+        conn, account: &AccountId, look: &SecretLook<'_>, limit: u32,
+    ) -> Result<Vec<SecretLine>> {
+        let words: Vec<&str> = look.search.split_whitespace().take(WORDS).collect();
+        let number = match look.filter {
+            SecretFilter::All | SecretFilter::NeverUsed => 0,
+            SecretFilter::InFewerThan(environments) => int(environments),
+            SecretFilter::DueBefore(time) => time.as_millis(),
+        };
+        let (key, name) = look.after.unwrap_or_default();
+        let mut query = sqlx::query(AssertSqlSafe(look.sql(words.len())))
+            .bind(account.as_str())
+            .bind(look.environment.map_or("", EnvironmentName::as_str))
+            .bind(key)
+            .bind(name)
+            .bind(number)
+            .bind(i64::from(limit));
+        for word in words {
+            query = query
+                .bind(anywhere(&word.to_uppercase().replace(['-', '.'], "_")))
+                .bind(anywhere(&word.to_lowercase()));
+        }
+        let rows = query.fetch_all(conn).await?;
+        rows.iter()
+            .map(|row| Ok(SecretLine { name: row.parse("name", SecretName::parse)?, key: row.col("line_key")? }))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::anywhere;
+
+    #[test]
+    fn what_is_typed_is_no_pattern() {
+        assert_eq!(anywhere("API_KEY"), "%API!_KEY%");
+        assert_eq!(anywhere("100%!"), "%100!%!!%");
+    }
+}
