@@ -131,6 +131,7 @@ fn a_value_on_the_command_line_is_refused_and_not_repeated() {
         &["secret", "put", "KEY", &dashed, "--json"],
         &["provider", "suggest", CANARY],
         &["provider", "suggest", &dashed],
+        &["provider", "check", "stripe", CANARY],
     ] {
         let refused = server.run_with(args, b"");
         assert_eq!((refused.code, refused.stdout.as_str()), (2, ""), "{args:?} {refused:?}");

@@ -36,6 +36,18 @@ fn providers_are_looked_up_and_values_suggest_theirs() {
         server.run_with(&["provider", "suggest"], key.as_bytes()).transcript(&server),
         "exit 0\nNAME  PROVIDER  WHAT  MODE  FIT\nSTRIPE_SECRET_KEY  Stripe  Secret or restricted key  test  whole\nWORKOS_API_KEY  WorkOS  API key  test  whole\n--"
     );
+    assert_eq!(
+        server.run_with(&["provider", "check", "own"], b"hunter2").transcript(&server),
+        "exit 1\nown: unknown: no harmless request is known that checks such a secret of Your own application\n--\n\
+         error: whether own works is not known"
+    );
+    server.run_with(&["secret", "put", "STRIPE_WEBHOOK_SECRET"], b"hunter2").ok();
+    assert_eq!(
+        said(&["secret", "check", "STRIPE_WEBHOOK_SECRET"]),
+        "exit 1\nSTRIPE_WEBHOOK_SECRET: unknown: no harmless request is known that checks such a secret of Stripe\n--\n\
+         error: whether STRIPE_WEBHOOK_SECRET works is not known"
+    );
+    assert_eq!(server.run(&["secret", "check", "STRIPE_WEBHOOK_SECRET", "--json"]).json()["reason"], "no_probe");
     let json = server.run_with(&["provider", "suggest", "--json"], key.as_bytes()).ok().json();
     assert_eq!(json["items"][0]["provider"], "stripe");
     assert_eq!(

@@ -20,7 +20,7 @@ pub(crate) use audit::{AuditCommand, Verify};
 pub(crate) use function::{Deploy, FunctionCommand, Invoke};
 pub(crate) use member::{GroupCommand, IssuerCommand, IssuerPut, MemberCommand};
 pub(crate) use provider::ProviderCommand;
-pub(crate) use secret::{Import, Put, SecretCommand};
+pub(crate) use secret::{Import, Named, Put, SecretCommand};
 pub(crate) use serve::Serve;
 pub(crate) use settings::{SettingsCommand, SettingsPut};
 
@@ -170,7 +170,7 @@ pub(crate) fn refuse(error: &clap::Error) -> ExitCode {
 }
 
 /// The commands that ask for a value or read it from stdin.
-const TAKE_VALUES: [(&str, &str); 2] = [("secret", "put"), ("provider", "suggest")];
+const TAKE_VALUES: [(&str, &str); 3] = [("secret", "put"), ("provider", "suggest"), ("provider", "check")];
 
 /// The refusal of a value on the command line of `command`.
 pub(crate) fn value_in_argv(command: &str) -> Failure {

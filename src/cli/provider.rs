@@ -2,6 +2,8 @@
 
 use clap::Subcommand;
 
+use super::InEnvironment;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum ProviderCommand {
     /// List providers, or those that match
@@ -19,6 +21,21 @@ pub(crate) enum ProviderCommand {
     ///   tresor provider suggest < key.txt
     #[command(verbatim_doc_comment)]
     Suggest {
+        /// Catches a value on the command line, to say why it is refused
+        #[arg(hide = true, value_name = "VALUE")]
+        extra: Vec<String>,
+    },
+    /// Ask a provider whether a value works, before it is stored; it comes from stdin or a hidden prompt
+    ///
+    /// The server sends it to the provider's own host, in a request that changes nothing. It is neither stored nor logged.
+    Check {
+        /// The provider's id, as `provider list` shows it
+        id: String,
+        /// The name it would be stored under, where the provider has several credentials
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        #[command(flatten)]
+        place: InEnvironment,
         /// Catches a value on the command line, to say why it is refused
         #[arg(hide = true, value_name = "VALUE")]
         extra: Vec<String>,

@@ -45,6 +45,10 @@ pub(crate) enum SecretCommand {
         #[command(flatten)]
         place: InEnvironment,
     },
+    /// Ask its provider whether a secret works; exit code 0 if it does
+    ///
+    /// The server sends the value to the provider's own host, in a request that changes nothing, and shows what came of it.
+    Check(Named),
     /// Delete a secret with all its versions in one environment
     Delete {
         #[command(flatten)]

@@ -1,11 +1,12 @@
 //! `tresor provider …`.
 
 use reqwest::Method;
+use serde::Serialize;
 use serde_json::Map;
-use server::wire::{Page, Provider, ProviderSecret, ProviderSuggestion, ProviderSummary};
+use server::wire::{Check, Page, Provider, ProviderSecret, ProviderSuggestion, ProviderSummary};
 
-use super::Context;
-use crate::cli::{ProviderCommand, value_in_argv};
+use super::{Context, secret};
+use crate::cli::{InEnvironment, ProviderCommand, value_in_argv};
 use crate::client::segment;
 use crate::failure::Done;
 use crate::input;
@@ -21,6 +22,8 @@ pub(super) async fn run(context: &Context, command: ProviderCommand) -> Done {
         }
         ProviderCommand::Suggest { extra } if extra.is_empty() => suggest(context).await,
         ProviderCommand::Suggest { .. } => Err(value_in_argv("provider suggest")),
+        ProviderCommand::Check { extra, .. } if !extra.is_empty() => Err(value_in_argv("provider check")),
+        ProviderCommand::Check { id, name, place, .. } => check(context, &id, name, place).await,
     }
 }
 
@@ -100,4 +103,21 @@ async fn suggest(context: &Context) -> Done {
         }
         table.render()
     })
+}
+
+async fn check(context: &Context, id: &str, name: Option<String>, place: InEnvironment) -> Done {
+    /// What the API's `CheckValue` reads beside the value.
+    #[derive(Serialize)]
+    struct More {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        environment: Option<String>,
+    }
+    let client = context.client()?;
+    let request = client.request(Method::POST, &format!("/api/v1/providers/{}/check", segment(id)?))?;
+    let value = input::any_value("Value")?;
+    let body = input::with_value(&value, &More { name, environment: place.environment })?;
+    let check: Check = client.call_sensitive(request, body).await?;
+    secret::show_check(context, id, &check)
 }

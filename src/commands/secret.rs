@@ -4,11 +4,11 @@ use domain::{SecretName, Value};
 use reqwest::Method;
 use reqwest::header::{HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use serde::Serialize;
-use server::wire::{ActivateSecret, Secret, SecretVersion};
+use server::wire::{ActivateSecret, Check, CheckSecret, Secret, SecretVersion};
 use zeroize::Zeroizing;
 
 use super::{Context, import};
-use crate::cli::{Put, SecretCommand, value_in_argv};
+use crate::cli::{Named, Put, SecretCommand, value_in_argv};
 use crate::client::{Client, segment};
 use crate::failure::{Done, Exit, Failure};
 use crate::input;
@@ -32,6 +32,7 @@ pub(super) async fn run(context: &Context, command: SecretCommand) -> Done {
             let secret: Secret = context.client()?.call(Method::POST, &path, &body).await?;
             context.output.show(&secret, |secret| format!("Activated version {version} of {}", place_of(secret)))
         }
+        SecretCommand::Check(named) => check(context, named).await,
         SecretCommand::Delete { named, yes } => {
             delete(context, &named.name, named.place.environment.as_deref(), yes).await
         }
@@ -172,6 +173,23 @@ async fn versions(context: &Context, name: &str, environment: Option<&str>) -> D
         }
         table.render()
     })
+}
+
+async fn check(context: &Context, named: Named) -> Done {
+    let body = CheckSecret { environment: named.place.environment };
+    let check: Check = context.client()?.call(Method::POST, &format!("{}/check", path(&named.name)?), &body).await?;
+    show_check(context, &named.name, &check)
+}
+
+/// Shows what a provider said; a failure unless the value works.
+pub(super) fn show_check(context: &Context, what: &str, check: &Check) -> Done {
+    let status = check.status.map_or_else(String::new, |status| format!(" ({status})"));
+    context.output.show(check, |check| clean(&format!("{what}: {}: {}{status}", check.verdict, check.detail)))?;
+    match check.verdict.as_str() {
+        "valid" => Ok(()),
+        "invalid" => Err(Failure::failed("value_invalid", format!("the provider refuses {what}"))),
+        _ => Err(Failure::failed("value_unknown", format!("whether {what} works is not known"))),
+    }
 }
 
 async fn delete(context: &Context, name: &str, environment: Option<&str>, yes: bool) -> Done {

@@ -33,6 +33,8 @@ async fn every_change_leaves_one_event() {
         "create_account",
         "create_login_link",
         "activate_secret",
+        "check_secret",
+        "check_value",
         "rollback_function",
         "delete_secret",
         "delete_function",

@@ -97,3 +97,71 @@ async fn a_brokered_secret_takes_its_providers_hosts() {
     let changed = put("STRIPE_SECRET_KEY_TEST", brokered).await.expect(200).json();
     assert_eq!(changed["hosts"], json!(["api.stripe.com", "files.stripe.com"]));
 }
+
+/// What is known to be useless or harmful to send is not sent, and says why.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_is_checked_with_its_provider_only() {
+    let app = App::start();
+    let admin = app.admin();
+    let key = stripe_key("live");
+    let check =
+        async |name: &str| admin.post(&format!("/api/v1/secrets/{name}/check"), json!({})).await.expect(200).json();
+    let put = async |name: &str, body: Value| {
+        admin.put(&format!("/api/v1/secrets/{name}"), body).await.expect(201);
+    };
+    put("MY_KEY", json!({ "value": "hunter2hunter2" })).await;
+    put("JWT_SECRET", json!({ "value": "hunter2hunter2" })).await;
+    put("STRIPE_SECRET_KEY", json!({ "value": "the password of a database" })).await;
+    put("TWILIO_AUTH_TOKEN", json!({ "value": "0123456789abcdef0123456789abcdef" })).await;
+    put("STRIPE_SECRET_KEY_TEST", json!({ "value": key, "delivery": "brokered", "hosts": ["proxy.example.com"] }))
+        .await;
+    for (name, provider, reason) in [
+        ("MY_KEY", json!(null), "no_probe"),
+        ("JWT_SECRET", json!("own"), "no_probe"),
+        ("STRIPE_SECRET_KEY", json!("stripe"), "wrong_format"),
+        ("TWILIO_AUTH_TOKEN", json!("twilio"), "other_secret_missing"),
+        ("STRIPE_SECRET_KEY_TEST", json!("stripe"), "host_not_of_secret"),
+    ] {
+        let told = check(name).await;
+        assert_eq!(
+            (&told["verdict"], &told["reason"], &told["provider"], &told["host"]),
+            (&json!("unknown"), &json!(reason), &provider, &json!(null)),
+            "{name}: {told}"
+        );
+        let event = admin.events().await.pop().unwrap();
+        assert_eq!((&event["action"], &event["details"]["not_sent"]), (&json!("secret.check"), &json!(reason)));
+        assert!(event["details"].get("host").is_none());
+    }
+    admin.post("/api/v1/secrets/NO_SUCH/check", json!({})).await.problem(404, "not_found");
+    let ask = async |id: &str, body: Value| admin.post(&format!("/api/v1/providers/{id}/check"), body).await;
+    ask("acme", json!({ "value": "x" })).await.problem(404, "not_found");
+    ask("stripe", json!({ "value": "" })).await.problem(422, "value_empty");
+    ask("stripe", json!({ "value": "x", "environment": "nowhere" })).await.problem(422, "environment_unknown");
+    let told = ask("stripe", json!({ "value": "hunter2", "name": "OTHER" })).await.expect(200).json();
+    assert_eq!(told["reason"], "wrong_format");
+    let told = ask("own", json!({ "value": "hunter2" })).await.expect(200).json();
+    assert_eq!((&told["verdict"], &told["reason"]), (&json!("unknown"), &json!("no_probe")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn checks_are_counted_for_each_account() {
+    let app = App::start();
+    let (admin, other) = (app.admin(), app.account("other").await);
+    let ask =
+        async |client: &crate::api::Client| client.post("/api/v1/providers/own/check", json!({ "value": "x" })).await;
+    let mut given = 0;
+    let refused = loop {
+        let answer = ask(&admin).await;
+        if answer.status != 200 {
+            break answer;
+        }
+        given += 1;
+    };
+    refused.problem(429, "rate_limited");
+    assert!(refused.header("retry-after").parse::<u32>().unwrap() >= 1);
+    assert!((30..=35).contains(&given), "{given}");
+    let before = admin.events().await.len();
+    ask(&admin).await.problem(429, "rate_limited");
+    assert_eq!(admin.events().await.len(), before, "who asks too often does not fill the audit log");
+    ask(&other).await.expect(200);
+}

@@ -38,6 +38,8 @@ pub const BUNDLE_BYTES: usize = 10 * 1024 * 1024;
 pub const FUNCTION_REQUEST_BYTES: usize = 32 * 1024 * 1024;
 /// Largest body of a control-plane request other than a deployment.
 pub const API_REQUEST_BYTES: usize = 1024 * 1024;
+/// Most credentials of an account that are checked with their providers in a minute, on each node.
+pub const CHECKS_PER_MINUTE: u32 = 30;
 /// Deepest nesting of a JSON body.
 pub const JSON_DEPTH: usize = 32;
 /// Most rows of one page of a list.

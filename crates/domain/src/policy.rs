@@ -38,6 +38,7 @@ actions! {
     SecretImport = "secret.import" needs SecretsWrite,
     SecretActivate = "secret.activate" needs SecretsWrite,
     SecretDelete = "secret.delete" needs SecretsWrite,
+    SecretCheck = "secret.check" needs SecretsWrite,
     SecretSend = "secret.send" needs SecretsWrite,
     FunctionList = "function.list" needs FunctionsRead,
     FunctionGet = "function.get" needs FunctionsRead,

@@ -17,6 +17,7 @@ mod exchange;
 mod finder;
 mod forward;
 mod head;
+mod probe;
 mod reflection;
 mod refusal;
 mod rewrite;
@@ -28,6 +29,7 @@ pub use broker::{Broker, BrokerConfig, EgressTimeouts, EgressWorker, Listener, O
 pub use brokered::{Brokered, NoRandomness, Placeholders};
 pub use dial::{Resolve, SystemResolver};
 pub use exchange::{EgressOutcome, EgressRecord, Via};
+pub use probe::{ProbeAnswer, ProbeError, ProbeRequest};
 pub use trust::{Trust, TrustError};
 
 /// Why a body ended early.

@@ -148,7 +148,8 @@ async fn start(config: Config) -> Result<Started, ServeError> {
     let (recorder, recorder_task) = jobs::recorder();
     let (log_sender, log_receiver) = mpsc::channel(4_096);
     let (sent, sent_receiver) = mpsc::channel(1_024);
-    let functions = functions(&config, address, log_sender, sent).await;
+    let broker = broker(&config, address);
+    let functions = functions(&config, address, broker.clone(), log_sender, sent).await;
     let deno = functions.as_ref().map(|(_, version)| version.clone()).map_err(Clone::clone);
     let functions = functions.map(|(functions, _)| functions);
     let keyring = Keyring::new(root);
@@ -159,6 +160,7 @@ async fn start(config: Config) -> Result<Started, ServeError> {
         keyring,
         server,
         functions,
+        broker,
         sites,
         metrics: Metrics::new(),
         recorder: recorder.clone(),
@@ -261,9 +263,21 @@ async fn root_key(path: &Path, store: &Store) -> Result<RootKey, ServeError> {
     }
 }
 
+fn broker(config: &Config, listener: SocketAddr) -> Result<Arc<Broker>, String> {
+    let broker = Broker::new(BrokerConfig {
+        allow: config.allow_networks.clone(),
+        own: vec![listener],
+        trust: Trust { compiled_in: false, files: config.trust.clone() },
+        resolutions: config.resolve.clone(),
+        ..BrokerConfig::default()
+    });
+    broker.map(Arc::new).map_err(|error| error.to_string())
+}
+
 async fn functions(
     config: &Config,
     listener: SocketAddr,
+    broker: Result<Arc<Broker>, String>,
     logs: mpsc::Sender<LogLine>,
     sent: mpsc::Sender<Sent>,
 ) -> Result<(Functions, String), String> {
@@ -285,14 +299,7 @@ async fn functions(
         // A function must not reach the control plane it runs under.
         deny_net: vec![listener.to_string()],
     };
-    let broker = Broker::new(BrokerConfig {
-        allow: config.allow_networks.clone(),
-        own: vec![listener],
-        trust: Trust { compiled_in: false, files: config.trust.clone() },
-        resolutions: config.resolve.clone(),
-        ..BrokerConfig::default()
-    });
-    let outbound = Outbound { broker: Arc::new(broker.map_err(|error| error.to_string())?), sent };
+    let outbound = Outbound { broker: broker?, sent };
     let runtime = Runtime::start(settings, logs, outbound).map_err(|error| error.to_string())?;
     Ok((Functions { bundler, runtime }, version))
 }

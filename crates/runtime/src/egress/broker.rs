@@ -167,6 +167,14 @@ impl Broker {
         Ok(Self { dialer, timeouts: config.timeouts, pools: Mutex::default() })
     }
 
+    pub(super) fn dialer(&self) -> &Dialer {
+        &self.dialer
+    }
+
+    pub(super) fn timeouts(&self) -> EgressTimeouts {
+        self.timeouts
+    }
+
     /// Takes a worker on. What it sends is served until the [`Outlet`] is dropped.
     pub fn attach(&self, worker: EgressWorker) -> Outlet {
         let shared = Shared {

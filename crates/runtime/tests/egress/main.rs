@@ -14,5 +14,6 @@ mod forwarding;
 mod harness;
 mod hostile;
 mod policy;
+mod probe;
 mod reflection;
 mod tunnels;

@@ -67,6 +67,10 @@ impl From<Error> for ApiError {
             Error::Precondition => Self::new(StatusCode::PRECONDITION_FAILED, "version_mismatch", detail),
             Error::IdempotencyReuse => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail),
             Error::Limit { code, .. } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail),
+            Error::RateLimited { seconds } => Self {
+                retry_after: Some(seconds),
+                ..Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", format!("{detail}."))
+            },
             Error::InUse { .. } => Self::new(StatusCode::CONFLICT, "in_use", format!("{detail}.")),
             Error::IssuerKeys => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "issuer_keys_unavailable", format!("{detail}."))

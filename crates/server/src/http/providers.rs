@@ -9,7 +9,7 @@ use super::body::JsonBody;
 use super::extract::{Path, Query};
 use super::problem::ApiResult;
 use crate::service::{Caller, Service};
-use crate::wire::{Page, Problem, Provider, ProviderSuggestion, ProviderSummary, SuggestProvider};
+use crate::wire::{Check, CheckValue, Page, Problem, Provider, ProviderSuggestion, ProviderSummary, SuggestProvider};
 
 /// What is looked for.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -53,4 +53,17 @@ pub(crate) async fn suggest(
     JsonBody(body): JsonBody<SuggestProvider>,
 ) -> ApiResult<Json<Page<ProviderSuggestion>>> {
     Ok(Json(service.suggest_providers(&caller, body.value.take())?))
+}
+
+/// Check with a provider whether a value works, before it is stored. It is neither stored nor logged.
+#[utoipa::path(post, path = "/api/v1/providers/{id}/check", tag = "providers", operation_id = "check_value", params(("id" = String, Path)), request_body = CheckValue,
+    responses((status = 200, description = "What the provider says", body = Check),
+        (status = "default", description = "Not checked", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn check(
+    State(service): State<Service>,
+    caller: Caller,
+    Path(id): Path<String>,
+    JsonBody(body): JsonBody<CheckValue>,
+) -> ApiResult<Json<Check>> {
+    Ok(Json(service.check_value(&caller, &id, body).await?))
 }

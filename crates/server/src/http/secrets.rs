@@ -12,7 +12,9 @@ use super::extract::{Path, Query};
 use super::page::PageQuery;
 use super::problem::{ApiError, ApiResult};
 use crate::service::{Caller, ImportInput, PutInput, Service};
-use crate::wire::{ActivateSecret, Import, ImportSecrets, Page, Problem, PutSecret, Secret, SecretVersion};
+use crate::wire::{
+    ActivateSecret, Check, CheckSecret, Import, ImportSecrets, Page, Problem, PutSecret, Secret, SecretVersion,
+};
 
 /// Which environment is meant.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -161,6 +163,19 @@ pub(crate) async fn activate(
     JsonBody(body): JsonBody<ActivateSecret>,
 ) -> ApiResult<Json<Secret>> {
     Ok(Json(service.activate_secret(&caller, &name, body.version, body.environment.as_deref()).await?))
+}
+
+/// Check with its provider whether a secret works. Its value goes to the provider and nowhere else.
+#[utoipa::path(post, path = "/api/v1/secrets/{name}/check", tag = "secrets", operation_id = "check_secret", params(("name" = String, Path)), request_body = CheckSecret,
+    responses((status = 200, description = "What the provider says", body = Check),
+        (status = "default", description = "Not checked", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn check(
+    State(service): State<Service>,
+    caller: Caller,
+    Path(name): Path<String>,
+    JsonBody(body): JsonBody<CheckSecret>,
+) -> ApiResult<Json<Check>> {
+    Ok(Json(service.check_secret(&caller, &name, body.environment.as_deref()).await?))
 }
 
 /// Delete a secret with all its versions.

@@ -45,6 +45,12 @@ pub(crate) enum Error {
         /// What the limit is.
         detail: String,
     },
+    /// The account has done it too often for now.
+    #[error("too many in a short time: try again in {seconds} s")]
+    RateLimited {
+        /// After how long it works again.
+        seconds: u32,
+    },
     /// Something else needs it.
     #[error("{detail}")]
     InUse {

@@ -5,6 +5,7 @@
 mod accounts;
 mod audit;
 mod caller;
+mod checks;
 mod deployment;
 mod drafts;
 mod environments;
@@ -21,6 +22,7 @@ mod keyring;
 mod members;
 mod paging;
 mod providers;
+mod rates;
 mod recent;
 mod references;
 mod secret_import;
@@ -35,7 +37,7 @@ mod tokens;
 use std::sync::Arc;
 
 use domain::{AccountId, EnvironmentName};
-use runtime::{Bundler, Runtime};
+use runtime::{Broker, Bundler, Runtime};
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
@@ -76,6 +78,9 @@ pub(crate) struct Inner {
     pub(crate) server: ServerKeys,
     /// Functions: `Err` says why they cannot run and what to do.
     pub(crate) functions: Result<Functions, String>,
+    /// The way out: `Err` says why there is none.
+    broker: Result<Arc<Broker>, String>,
+    checks: rates::Rates,
     pub(crate) sites: Sites,
     pub(crate) metrics: Metrics,
     pub(crate) recorder: Recorder,
@@ -99,7 +104,7 @@ pub(crate) struct Functions {
 impl Service {
     /// From its parts.
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { store, keyring, server, functions, sites, metrics, recorder, stopping, jwts } = parts;
+        let Parts { store, keyring, server, functions, broker, sites, metrics, recorder, stopping, jwts } = parts;
         let (generations, routes) = Default::default();
         Self {
             inner: Arc::new(Inner {
@@ -107,6 +112,8 @@ impl Service {
                 keyring,
                 server,
                 functions,
+                broker,
+                checks: rates::Rates::new(checks::RATE),
                 sites,
                 metrics,
                 recorder,
@@ -142,6 +149,7 @@ pub(crate) struct Parts {
     pub(crate) keyring: Keyring,
     pub(crate) server: ServerKeys,
     pub(crate) functions: Result<Functions, String>,
+    pub(crate) broker: Result<Arc<Broker>, String>,
     pub(crate) sites: Sites,
     pub(crate) metrics: Metrics,
     pub(crate) recorder: Recorder,

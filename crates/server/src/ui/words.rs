@@ -41,6 +41,7 @@ pub(super) fn title(action: Action) -> &'static str {
         Action::SecretImport => "Secrets imported",
         Action::SecretActivate => "Older version used again",
         Action::SecretDelete => "Secret deleted",
+        Action::SecretCheck => "Secret checked with its provider",
         Action::SecretSend => "Placeholder refused",
         Action::FunctionList => "Functions listed",
         Action::FunctionGet => "Function looked up",
@@ -122,6 +123,9 @@ impl Done<'_> {
                 html! { "went from version " (self.detail("previous_version")) " to version " (self.detail("version")) " of" (name) (place) }
             }
             "secret.delete" => html! { "deleted" (name) (place) },
+            "secret.check" => html! {
+                "checked" (name) (place) @if event.details.contains_key("host") { " with " code { (self.detail("host")) } }
+            },
             "function.deploy" => html! { "deployed" (name) " as deployment " (self.detail("number")) (place) },
             "function.rollback" => html! { "rolled" (name) " back to deployment " (self.detail("number")) (place) },
             "function.delete" => html! { "deleted the function" (name) },
@@ -157,6 +161,7 @@ fn wanted(event: &AuditEvent) -> Markup {
         "secret.import" => html! { "import secrets" },
         "secret.activate" => html! { "use another version of" (name) },
         "secret.delete" => html! { "delete" (name) },
+        "secret.check" => html! { "check" (name) " with its provider" },
         "secret.send" => {
             html! { "send" (name) @if let Some(host) = event.details.get("host") { " to " code { (visible(host)) } } }
         }

@@ -4,6 +4,7 @@
 
 mod access;
 mod audit;
+mod check;
 mod function;
 mod import;
 mod member;
@@ -15,6 +16,7 @@ mod token;
 
 pub use access::{Account, CreateAccount, CreatedAccount, Environment, LoginLink};
 pub use audit::{AuditEntry, AuditProof, SignedCheckpoint};
+pub use check::{Check, CheckSecret, CheckValue};
 pub use function::{
     ActiveDeployment, Deployment, Egress, Function, FunctionDetail, Invocation, InvocationActor, LogLine, PutFunction,
     Rollback, Secrets,
