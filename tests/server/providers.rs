@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::api::{App, str};
 use crate::scan::{Scanner, canary};
+use crate::upstream::Upstream;
 
 /// A value of Stripe's form. Put together here, so that no scanner takes this file for a leak.
 fn stripe_key(mode: &str) -> String {
@@ -164,4 +165,70 @@ async fn checks_are_counted_for_each_account() {
     ask(&admin).await.problem(429, "rate_limited");
     assert_eq!(admin.events().await.len(), before, "who asks too often does not fill the audit log");
     ask(&other).await.expect(200);
+}
+
+/// Slack answers every request with 200; this one knows one token, and repeats whatever it was sent.
+fn slack(request: &str) -> (&'static str, String) {
+    let known = request.contains("xoxb-known");
+    ("application/json", json!({ "ok": known, "you_sent": request }).to_string())
+}
+
+/// The catalogue's own request, as it is, against a host that stands in for the provider's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_is_asked_and_nothing_of_the_value_stays() {
+    let upstream = Upstream::named(&["slack.com"], slack).await;
+    let at = format!("slack.com:443=127.0.0.1:{}", upstream.port);
+    let mut args = upstream.args().to_vec();
+    args.extend(["--resolve", &at]);
+    let app = App::start_with(&args);
+    let admin = app.admin();
+    let random = || canary("0a1B", false).replace('_', "-");
+    let (known, unknown, unsaved) = (format!("xoxb-known-{}", random()), random(), random());
+    let scanner = Scanner::new(&[&known[7..], &unknown, &unsaved]);
+    let told = |told: &Value| {
+        (
+            str(&told["verdict"]).to_owned(),
+            str(&told["reason"]).to_owned(),
+            told["status"].clone(),
+            told["host"].clone(),
+        )
+    };
+    let answer = |verdict: &str, reason: &str| (verdict.to_owned(), reason.to_owned(), json!(200), json!("slack.com"));
+    let put = json!({ "value": known, "delivery": "brokered" });
+    admin.put("/api/v1/secrets/SLACK_BOT_TOKEN", put).await.expect(201);
+    let checked = admin.post("/api/v1/secrets/SLACK_BOT_TOKEN/check", json!({})).await.expect(200).json();
+    assert_eq!(told(&checked), answer("valid", "accepted"));
+    let sent = upstream.last();
+    assert!(
+        sent.starts_with("POST /api/auth.test HTTP/1.1\r\n") && sent.contains(&format!("Bearer {known}")),
+        "{sent}"
+    );
+    let event = admin.events().await.pop().unwrap();
+    assert_eq!(
+        (&event["action"], &event["resource"]["name"], &event["details"]["host"], &event["details"]["provider"]),
+        (&json!("secret.check"), &json!("SLACK_BOT_TOKEN"), &json!("slack.com"), &json!("slack"))
+    );
+    admin.put_secret("SLACK_BOT_TOKEN", &format!("xoxb-{unknown}")).await;
+    let checked = admin.post("/api/v1/secrets/SLACK_BOT_TOKEN/check", json!({})).await.expect(200).json();
+    assert_eq!(told(&checked), answer("invalid", "refused"));
+    let ask = json!({ "value": format!("xoxb-{unsaved}") });
+    let checked = admin.post("/api/v1/providers/slack/check", ask).await.expect(200).json();
+    assert_eq!(told(&checked), answer("invalid", "refused"));
+    assert!(upstream.last().contains(&unsaved));
+    assert_eq!(admin.items("/api/v1/secrets").await.len(), 1);
+    // By the command line.
+    let finished = tokio::task::block_in_place(|| app.server.run(&["secret", "check", "SLACK_BOT_TOKEN"]));
+    assert_eq!(
+        (finished.code, finished.stdout.as_str()),
+        (1, "SLACK_BOT_TOKEN: invalid: slack.com refuses it (200)\n")
+    );
+    scanner.assert_absent("an answer", &app.transcript());
+    scanner.assert_absent_below(app.server.home());
+
+    // Without leave to reach that address the value stays here.
+    let app = app.restart(|server| assert_eq!(server.stop(), 0), &["--resolve", &at]);
+    let asked = upstream.seen.lock().unwrap().len();
+    let checked = app.admin().post("/api/v1/secrets/SLACK_BOT_TOKEN/check", json!({})).await.expect(200).json();
+    assert_eq!((&checked["verdict"], &checked["reason"]), (&json!("unknown"), &json!("address_not_public")));
+    assert_eq!(upstream.seen.lock().unwrap().len(), asked);
 }
