@@ -2,6 +2,7 @@
 //!
 //! What a connection may cost before and between its requests is decided here. What a request means is not.
 
+mod lanes;
 mod stall;
 mod wire;
 
@@ -26,6 +27,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::http::App;
 use crate::tls::Tls;
+use lanes::Lanes;
 use stall::Stall;
 use wire::Wire;
 
@@ -70,12 +72,21 @@ struct Shared {
 }
 
 /// Serves until `stop`; then takes no further connection, and returns when those there are have finished their requests.
-pub(crate) async fn run(listener: TcpListener, tls: Option<Arc<Tls>>, app: Arc<App>, stop: CancellationToken) {
+///
+/// # Errors
+/// The system gave no threads.
+pub(crate) async fn run(
+    listener: TcpListener,
+    tls: Option<Arc<Tls>>,
+    app: Arc<App>,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
     let shared = Arc::new(Shared { app, tls, protocols: protocols(), stop });
     let connections = TaskTracker::new();
+    let mut lanes = Lanes::start(&shared, &connections)?;
     while let Some(accepted) = shared.stop.run_until_cancelled(listener.accept()).await {
         match accepted {
-            Ok((stream, peer)) => drop(connections.spawn(serve(stream, peer, Arc::clone(&shared)))),
+            Ok((stream, peer)) => lanes.give(stream, peer),
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 tracing::error!(%error, "a connection could not be accepted");
@@ -83,9 +94,10 @@ pub(crate) async fn run(listener: TcpListener, tls: Option<Arc<Tls>>, app: Arc<A
             }
         }
     }
-    drop(listener);
+    drop((listener, lanes));
     connections.close();
     connections.wait().await;
+    Ok(())
 }
 
 fn is_of_one_connection(error: &std::io::Error) -> bool {

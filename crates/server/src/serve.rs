@@ -97,7 +97,7 @@ pub(crate) struct Started {
     pub(crate) ready: Ready,
     service: Service,
     stop: CancellationToken,
-    server: tokio::task::JoinHandle<()>,
+    server: tokio::task::JoinHandle<std::io::Result<()>>,
     certificates: Option<tokio::task::JoinHandle<()>>,
     recorder: tokio::task::JoinHandle<()>,
     housekeeping: tokio::task::JoinHandle<()>,

@@ -3,10 +3,11 @@
 //! A connection is driven by the task that uses it: handing each request to a task of the connection's own would cost two
 //! wake-ups, mostly of another thread. Nobody drives an idle one; whether it still lives shows when it is taken.
 
+use std::collections::HashMap;
 use std::future::poll_fn;
 use std::path::{Path, PathBuf};
 use std::pin::{Pin, pin};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 
 use bytes::Bytes;
@@ -16,12 +17,13 @@ use hyper::client::conn::http1::{self, SendRequest, handshake};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
+use tokio::runtime::{Handle, Id};
 
 /// Why the body of a request ended early.
 pub(crate) type BodyError = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) type RequestBody = UnsyncBoxBody<Bytes, BodyError>;
 
-/// Most idle connections kept per worker.
+/// Most idle connections kept per worker and runtime.
 const IDLE: usize = 64;
 
 /// Why a request got no response.
@@ -34,6 +36,9 @@ pub(crate) enum SendError {
 
 /// One connection, which makes progress only while it is polled.
 pub(crate) struct Connection {
+    /// The runtime whose driver tells of its socket: elsewhere each wake-up would come from another thread, and none any
+    /// more when that one has ended.
+    home: Id,
     sender: SendRequest<RequestBody>,
     driver: Pin<Box<http1::Connection<TokioIo<UnixStream>, RequestBody>>>,
     /// The driver has returned and must not be polled again.
@@ -44,7 +49,7 @@ impl Connection {
     async fn open(socket: &PathBuf) -> Result<Self, SendError> {
         let stream = UnixStream::connect(socket).await.map_err(|_| SendError::Connect)?;
         let (sender, driver) = handshake(TokioIo::new(stream)).await.map_err(SendError::Broken)?;
-        Ok(Self { sender, driver: Box::pin(driver), ended: false })
+        Ok(Self { home: Handle::current().id(), sender, driver: Box::pin(driver), ended: false })
     }
 
     /// Reads and writes what can be read and written now.
@@ -73,13 +78,13 @@ impl Connection {
 
 pub(crate) struct Connections {
     socket: PathBuf,
-    /// `None` when closed. The last one used is the first one taken: it is the warmest.
-    idle: Mutex<Option<Vec<Connection>>>,
+    /// `None` when closed. Of each runtime the last one used is the first one taken: it is the warmest.
+    idle: Mutex<Option<HashMap<Id, Vec<Connection>>>>,
 }
 
 impl Connections {
     pub(crate) fn new(socket: PathBuf) -> Self {
-        Self { socket, idle: Mutex::new(Some(Vec::new())) }
+        Self { socket, idle: Mutex::new(Some(HashMap::new())) }
     }
 
     /// Where the worker listens.
@@ -116,9 +121,11 @@ impl Connections {
         // One that still sends its request's body is not ready and never waited for.
         if connection.is_ready()
             && let Some(idle) = self.lock().as_mut()
-            && idle.len() < IDLE
         {
-            idle.push(connection);
+            let idle = idle.entry(connection.home).or_default();
+            if idle.len() < IDLE {
+                idle.push(connection);
+            }
         }
     }
 
@@ -128,15 +135,16 @@ impl Connections {
     }
 
     fn take(&self) -> Option<Connection> {
+        let here = Handle::current().id();
         loop {
-            let mut connection = self.lock().as_mut()?.pop()?;
+            let mut connection = self.lock().as_mut()?.get_mut(&here)?.pop()?;
             if connection.is_ready() {
                 return Some(connection);
             }
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Vec<Connection>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<HashMap<Id, Vec<Connection>>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

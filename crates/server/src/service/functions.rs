@@ -36,7 +36,12 @@ impl Service {
             return Err(runtime::BundleError::TooLarge { bytes: bundle.code.len(), limit: limits::BUNDLE_BYTES }.into());
         }
         let (account, environment) = (checked.account.clone(), checked.environment.clone());
-        let reads = Reads::of(&checked.source, &bundle.code);
+        // Parsing a large bundle takes longer than other requests on this thread should wait.
+        let parsed = tokio::task::spawn_blocking(move || {
+            let reads = Reads::of(&checked.source, &bundle.code);
+            (checked, bundle, reads)
+        });
+        let (checked, bundle, reads) = parsed.await.map_err(|_| Error::Broken("a deployment could not be parsed"))?;
         let (function, deployment, missing) =
             self.store.write(move |tx| Box::pin(async move { checked.store(tx, permit, bundle, reads).await })).await?;
         self.active_changed(&account, &environment);
