@@ -79,11 +79,15 @@ pub(crate) fn without_nul(text: &str) -> std::borrow::Cow<'_, str> {
     if text.contains('\0') { text.replace('\0', "\u{fffd}").into() } else { text.into() }
 }
 
-/// `($1, $2), ($3, $4)`: the placeholders of `rows` rows of `columns` columns.
-pub(crate) fn placeholders(rows: usize, columns: usize) -> String {
+/// Rows of one INSERT: few enough that the odd remainder of a batch costs little, many enough that the way to the database does.
+pub(crate) const ROWS: usize = 32;
+
+/// `($1, $2), ($3, $4)`: the placeholders of `rows` rows of `columns` columns; for SQLite `(?, ?), (?, ?)`, since there the
+/// driver asks for the name of each, and looking up a number means counting up to it.
+pub(crate) fn placeholders(rows: usize, columns: usize, sqlite: bool) -> String {
     let row = |row: usize| {
-        let numbers = (1..=columns).map(|column| format!("${}", row * columns + column));
-        format!("({})", numbers.collect::<Vec<_>>().join(", "))
+        let place = |column| if sqlite { "?".to_owned() } else { format!("${}", row * columns + column) };
+        format!("({})", (1..=columns).map(place).collect::<Vec<_>>().join(", "))
     };
     (0..rows).map(row).collect::<Vec<_>>().join(", ")
 }
@@ -96,7 +100,8 @@ mod tests {
 
     #[test]
     fn placeholders_count_through() {
-        assert_eq!(placeholders(2, 3), "($1, $2, $3), ($4, $5, $6)");
+        assert_eq!(placeholders(2, 3, false), "($1, $2, $3), ($4, $5, $6)");
+        assert_eq!(placeholders(2, 3, true), "(?, ?, ?), (?, ?, ?)");
     }
 
     #[test]

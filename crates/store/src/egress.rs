@@ -4,12 +4,9 @@ use domain::{AccountId, Timestamp};
 use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
 
-use crate::columns::{Columns, int, placeholders, without_nul};
+use crate::columns::{Columns, ROWS, int, placeholders, without_nul};
 use crate::invocations::SLICE;
 use crate::{Result, Tx};
-
-/// Rows of one INSERT.
-const ROWS: usize = 8;
 
 /// One request or connection of a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,7 +94,7 @@ impl Tx {
                 "INSERT INTO egress (account, function_id, invocation, seq, time, via, host, port, method, outcome, \
                  request_bytes, response_bytes, duration_us, secrets) SELECT v.* FROM (VALUES {}) AS v \
                  WHERE EXISTS (SELECT 1 FROM functions f WHERE f.account = v.column1 AND f.id = v.column2)",
-                placeholders(rows.len(), 14)
+                placeholders(rows.len(), 14, self.is_sqlite())
             );
             // A batch's odd remainder is not worth a place in the cache of prepared statements.
             let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(rows.len() == ROWS);

@@ -6,11 +6,9 @@ use domain::{AccountId, EnvironmentName, Timestamp};
 use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
 
-use crate::columns::{Columns, int, placeholders, without_nul};
+use crate::columns::{Columns, ROWS, int, placeholders, without_nul};
 use crate::{Result, StoreError, Tx};
 
-/// Rows of one INSERT.
-const ROWS: usize = 8;
 /// Most rows that one call deletes of a table.
 pub(crate) const SLICE: i64 = 1_000;
 
@@ -123,7 +121,7 @@ impl Tx {
                  status, outcome, cold, worker, actor_kind, actor_name, method, path, versions, error) \
                  SELECT v.* FROM (VALUES {}) AS v \
                  WHERE EXISTS (SELECT 1 FROM functions f WHERE f.account = v.column1 AND f.id = v.column3)",
-                placeholders(rows.len(), 17)
+                placeholders(rows.len(), 17, self.is_sqlite())
             );
             // A batch's odd remainder is not worth a place in the cache of prepared statements.
             let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(rows.len() == ROWS);

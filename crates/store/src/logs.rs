@@ -4,12 +4,9 @@ use domain::{AccountId, Timestamp};
 use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
 
-use crate::columns::{Columns, int, placeholders, without_nul};
+use crate::columns::{Columns, ROWS, int, placeholders, without_nul};
 use crate::invocations::SLICE;
 use crate::{Result, Tx};
-
-/// Rows of one INSERT.
-const ROWS: usize = 8;
 
 /// A line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,7 +103,7 @@ impl Tx {
                 "INSERT INTO logs (account, function_id, invocation, seq, time, stream, text) \
                  SELECT v.* FROM (VALUES {}) AS v \
                  WHERE EXISTS (SELECT 1 FROM functions f WHERE f.account = v.column1 AND f.id = v.column2)",
-                placeholders(rows.len(), 7)
+                placeholders(rows.len(), 7, self.is_sqlite())
             );
             // A batch's odd remainder is not worth a place in the cache of prepared statements.
             let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(rows.len() == ROWS);
