@@ -63,6 +63,10 @@ impl Body for WorkerBody {
                 let error = ready!(obituary.as_mut().poll(cx));
                 return Poll::Ready(Some(Err(this.fail(error))));
             }
+            // Also when there is more to send: a caller that reads slowly, or a stream without end, must not outlast its time.
+            if let Some(error) = flight.overran() {
+                return Poll::Ready(Some(Err(this.fail(error))));
+            }
             let mut frame = Pin::new(&mut this.inner).poll_frame(cx);
             if frame.is_pending()
                 && let Some(connection) = &mut this.connection

@@ -282,6 +282,11 @@ impl Flight {
         }
     }
 
+    /// As [`Flight::poll_overrun`], for who looks by itself and need not be woken.
+    pub(super) fn overran(&self) -> Option<InvokeError> {
+        self.place.as_ref().and_then(|place| place.alarm.rung()).map(|overrun| overran(self.worker(), overrun))
+    }
+
     pub(super) fn finish(&mut self) {
         self.end(Outcome::Ok, None);
     }

@@ -43,10 +43,15 @@ impl Alarm {
             self.waker.register(cx.waker());
         }
         // Asked again, because it may have rung before the waker was there.
+        self.rung().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Why the invocation must end, if it must.
+    pub(crate) fn rung(&self) -> Option<Overrun> {
         match self.rung.load(Ordering::Acquire) {
-            QUIET => Poll::Pending,
-            TIME => Poll::Ready(Overrun::Time),
-            _ => Poll::Ready(Overrun::Cpu),
+            QUIET => None,
+            TIME => Some(Overrun::Time),
+            _ => Some(Overrun::Cpu),
         }
     }
 }

@@ -207,6 +207,28 @@ async fn a_caller_that_hangs_up_aborts_the_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_caller_that_reads_slowly_gets_no_more_time_than_others() {
+    let host = Host::new().await;
+    let function = Function::new("slow_reader").await.wall_clock(500);
+    let lease = host.runtime.worker(&function.key, || async { Ok::<_, ()>(function.assignment()) }).await.unwrap();
+    let (ended, outcome) = tokio::sync::oneshot::channel();
+    let endless = request("/endless").body(Full::new(Bytes::new())).unwrap();
+    let response = lease.send(endless, "i1", |end| ended.send(end.outcome).unwrap()).await.unwrap();
+    let (begun, mut body) = (Instant::now(), response.into_body());
+    // There is always more to read, and whoever comes meanwhile is served.
+    let error = loop {
+        match body.frame().await.unwrap() {
+            Ok(_) => assert_eq!(host.get(&function, "/").await.unwrap().text, "alive"),
+            Err(error) => break error,
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "it was not ended");
+    };
+    assert!(matches!(error, InvokeError::Timeout { .. }), "{error:?}");
+    assert_eq!(outcome.await.unwrap(), Outcome::Timeout);
+    assert_eq!(host.get(&function, "/").await.unwrap().text, "alive");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn memory_outside_the_heap_is_bounded_and_neighbours_live() {
     let host = Host::new().await;
     let neighbour = Function::new("waits").await;
