@@ -20,7 +20,7 @@ describe("audit", { concurrency: false }, () => {
     await server.api("PUT", "/api/v1/secrets/STRIPE_SECRET_KEY", { value: STRIPE, environment: "test" });
     for (const value of [OPENAI, OPENAI_NEXT]) await server.api("PUT", "/api/v1/secrets/OPENAI_API_KEY", { value });
     for (let times = 0; times < 2; times += 1) await server.api("PUT", "/api/v1/functions/chat", { source: CHAT, access: "public" });
-    await page.goto(`${server.url}/functions/chat`);
+    await page.goto(`${server.url}/functions/chat/deployments`);
     await page.getByRole("button", { name: "Use in production: deployment 1" }).click();
     await page.goto(`${server.url}/secrets/OPENAI_API_KEY`);
     await page.getByRole("button", { name: "Use again: version 1" }).click();

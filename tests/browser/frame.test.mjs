@@ -82,6 +82,10 @@ describe("frame", { concurrency: false }, () => {
     assert.equal(await tab.evaluate(() => document.documentElement.dataset.look), "dark");
     await tab.getByRole("link", { name: "Functions" }).click();
     await tab.getByRole("link", { name: "chat" }).click();
+    await tab.getByRole("link", { name: "Try it" }).click();
+    await tab.getByRole("button", { name: "Invoke chat" }).click();
+    await tab.getByRole("status").filter({ hasText: "Status 200" }).waitFor();
+    await tab.getByRole("link", { name: "Deployments" }).click();
     await tab.getByRole("button", { name: "Use in production: deployment 1" }).click();
     await tab.getByRole("status").filter({ hasText: "Deployment 1 is active" }).waitFor();
     await tab.getByRole("button", { name: "Log out" }).click();

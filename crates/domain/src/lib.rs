@@ -16,6 +16,7 @@ pub mod id;
 pub mod import;
 pub mod invalid;
 pub mod issuer;
+pub mod latency;
 pub mod limits;
 pub mod mask;
 pub mod name;

@@ -79,6 +79,19 @@ pub(crate) fn without_nul(text: &str) -> std::borrow::Cow<'_, str> {
     if text.contains('\0') { text.replace('\0', "\u{fffd}").into() } else { text.into() }
 }
 
+/// A pattern for `LIKE … ESCAPE '!'` that finds `text` anywhere, as it is written.
+pub(crate) fn anywhere(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
 /// Rows of one INSERT: few enough that the odd remainder of a batch costs little, many enough that the way to the database does.
 pub(crate) const ROWS: usize = 32;
 
@@ -96,7 +109,13 @@ pub(crate) fn placeholders(rows: usize, columns: usize, sqlite: bool) -> String 
 mod tests {
     use domain::EnvironmentName;
 
-    use super::{environments_text, placeholders};
+    use super::{anywhere, environments_text, placeholders};
+
+    #[test]
+    fn what_is_typed_is_no_pattern() {
+        assert_eq!(anywhere("API_KEY"), "%API!_KEY%");
+        assert_eq!(anywhere("100%!"), "%100!%!!%");
+    }
 
     #[test]
     fn placeholders_count_through() {

@@ -3,7 +3,7 @@
 use domain::{AccountId, FunctionName, Timestamp};
 use sqlx::any::AnyRow;
 
-use crate::columns::{Columns, int};
+use crate::columns::{Columns, anywhere, int};
 use crate::{Result, Tx};
 
 /// A function.
@@ -48,6 +48,18 @@ reads! {
             .bind(account.as_str())
             .bind(after.map_or("", FunctionName::as_str))
             .bind(i64::from(limit));
+        query.fetch_all(conn).await?.iter().map(function_row).collect()
+    }
+
+    /// Functions by name, those after `after` whose name has `text` in it.
+    pub async fn functions_named_like(
+        conn, account: &AccountId, text: &str, after: Option<&FunctionName>, limit: u32,
+    ) -> Result<Vec<FunctionRow>> {
+        let query = sqlx::query(
+            "SELECT * FROM functions WHERE account = $1 AND name > $2 AND name LIKE $3 ESCAPE '!' ORDER BY name LIMIT $4",
+        );
+        let query = query.bind(account.as_str()).bind(after.map_or("", FunctionName::as_str));
+        let query = query.bind(anywhere(&text.trim().to_lowercase())).bind(i64::from(limit));
         query.fetch_all(conn).await?.iter().map(function_row).collect()
     }
 

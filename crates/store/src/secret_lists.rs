@@ -4,7 +4,7 @@ use domain::{AccountId, EnvironmentName, SecretName, Timestamp};
 use sqlx::AssertSqlSafe;
 
 use crate::Result;
-use crate::columns::{Columns, int};
+use crate::columns::{Columns, anywhere, int};
 
 /// Most words of a search that count.
 const WORDS: usize = 5;
@@ -108,19 +108,6 @@ impl SecretLook<'_> {
     }
 }
 
-/// A pattern that finds `word` anywhere, as it is written.
-fn anywhere(word: &str) -> String {
-    let mut pattern = String::from("%");
-    for c in word.chars() {
-        if matches!(c, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(c);
-    }
-    pattern.push('%');
-    pattern
-}
-
 reads! {
     /// The names that a look finds, at most `limit`.
     pub async fn secret_lines(
@@ -149,16 +136,5 @@ reads! {
         rows.iter()
             .map(|row| Ok(SecretLine { name: row.parse("name", SecretName::parse)?, key: row.col("line_key")? }))
             .collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::anywhere;
-
-    #[test]
-    fn what_is_typed_is_no_pattern() {
-        assert_eq!(anywhere("API_KEY"), "%API!_KEY%");
-        assert_eq!(anywhere("100%!"), "%100!%!!%");
     }
 }

@@ -1,22 +1,25 @@
-//! Looking through secrets, on both databases: what is found, in which order, page by page.
+//! What pages are made of, on both databases: secrets looked through, page by page; invocations added up by hour.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
 
 use common::*;
 use domain::AccountId;
-use store::{SecretFilter, SecretLook, SecretOrder, Store};
+use store::{SecretFilter, SecretLook, SecretOrder, Store, Tally};
 
 #[tokio::test]
 async fn sqlite() {
-    suite(Database::sqlite()).await;
+    looks(Database::sqlite()).await;
+    hours(Database::sqlite()).await;
 }
 
 #[tokio::test]
 async fn postgres() {
-    suite(Database::postgres().await).await;
+    looks(Database::postgres().await).await;
+    hours(Database::postgres().await).await;
 }
 
+const HOUR: i64 = 60 * 60 * 1000;
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
 fn look(search: &str) -> SecretLook<'_> {
@@ -44,7 +47,7 @@ async fn names(store: &Store, account: &AccountId, look: &SecretLook<'_>) -> Vec
     }
 }
 
-async fn suite(db: Database) {
+async fn looks(db: Database) {
     let store = db.open().await;
     let (id, other) = (account(&store, "acc").await, account(&store, "other").await);
     // Name, environment, updated, last used, days, note.
@@ -114,4 +117,83 @@ async fn suite(db: Database) {
     let rows = store.secrets_named(&id, Some(&test), &wanted).await.unwrap();
     assert_eq!(shown(rows), ["SMTP_PASSWORD test", "STRIPE_KEY test"]);
     assert_eq!(shown(store.secrets_named(&id, None, &[]).await.unwrap()), [""; 0]);
+}
+
+async fn hours(db: Database) {
+    let store = db.open().await;
+    let (id, other) = (account(&store, "acc").await, account(&store, "other").await);
+    for (account, name) in [(&id, "f"), (&id, "g"), (&other, "f")] {
+        let row = function_row(account, name);
+        tx!(store, |tx| tx.insert_function(&row).await).unwrap();
+    }
+    let mut number = 0;
+    let mut call = |account: &AccountId, function: &str, at: i64| {
+        number += 1;
+        let mut row = invocation_row(account, &format!("{account}/{function}"), &format!("i{number}"), at);
+        row.cold = false;
+        row
+    };
+    let start = 480_000 * HOUR;
+    let mut rows: Vec<_> = (0..10).map(|at| call(&id, "f", start + at)).collect();
+    (rows[0].cold, rows[1].outcome, rows[2].status) = (true, "error".to_owned(), 503);
+    (rows[3].duration_us, rows[4].environment) = (90_000_000, environment("test"));
+    rows.push(call(&id, "f", start + HOUR));
+    rows.push(call(&id, "f", start + 25 * HOUR));
+    rows.push(call(&id, "g", start + 2 * HOUR));
+    rows.push(call(&other, "f", start));
+    rows.push(call(&id, "deleted-meanwhile", start));
+    // In two batches that share an hour.
+    for batch in [rows[..6].to_vec(), rows[6..].to_vec()] {
+        tx!(store, |tx| {
+            tx.insert_invocations(&batch).await?;
+            tx.add_to_hours(&batch).await
+        })
+        .unwrap();
+    }
+
+    let tallies = store.function_tallies(&id, &["acc/f", "acc/g", "other/f", "acc/none"], None, time(start)).await;
+    let tallies = tallies.unwrap();
+    assert_eq!(tallies.len(), 2, "another account's are not found");
+    let (tally, histogram) = tallies["acc/f"];
+    assert_eq!(tally, Tally { invocations: 12, errors: 2, cold: 1 });
+    assert_eq!(histogram.0.iter().sum::<u64>(), 12);
+    assert!((1_000..1_600).contains(&histogram.quantile(500).unwrap()));
+    assert!(histogram.quantile(1_000).unwrap() > 60_000_000);
+    let later = store.function_tallies(&id, &["acc/f"], None, time(start + HOUR)).await.unwrap();
+    assert_eq!(later["acc/f"].0.invocations, 2);
+    let test = environment("test");
+    let there = store.function_tallies(&id, &["acc/f"], Some(&test), time(start)).await.unwrap();
+    assert_eq!(there["acc/f"].0.invocations, 1);
+    assert!(store.function_tallies(&id, &[], None, time(0)).await.unwrap().is_empty());
+
+    let steps = |rows: Vec<(String, store::TallyStep)>| -> Vec<(String, i64, u64)> {
+        let step = |(id, step): (String, store::TallyStep)| {
+            (id, (step.start.as_millis() - start) / HOUR, step.tally.invocations)
+        };
+        rows.into_iter().map(step).collect()
+    };
+    let hourly = store.function_steps(&id, &["acc/f", "acc/g"], None, time(start), 1).await.unwrap();
+    let f = |at, invocations| ("acc/f".to_owned(), at, invocations);
+    assert_eq!(steps(hourly), [f(0, 10), f(1, 1), f(25, 1), ("acc/g".to_owned(), 2, 1)]);
+    let daily = store.function_steps(&id, &["acc/f"], None, time(start), 24).await.unwrap();
+    assert_eq!(steps(daily), [f(0, 11), f(24, 1)]);
+
+    let failed = store.failed_invocations(&id, "acc/f", None, None, 10).await.unwrap();
+    assert_eq!(failed.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["i3", "i2"]);
+    let before = Some((failed[0].started_at, "i3"));
+    assert_eq!(store.failed_invocations(&id, "acc/f", None, before, 10).await.unwrap(), failed[1..]);
+
+    let account = id.clone();
+    tx!(store, |tx| tx.prune_hours(&account, time(start + 2 * HOUR)).await).unwrap();
+    let kept = store.function_tallies(&id, &["acc/f", "acc/g"], None, time(0)).await.unwrap();
+    assert_eq!((kept["acc/f"].0.invocations, kept["acc/g"].0.invocations), (1, 1));
+    let account = id.clone();
+    tx!(store, |tx| tx.delete_function(&account, "acc/f").await).unwrap();
+    assert!(store.function_tallies(&id, &["acc/f"], None, time(0)).await.unwrap().is_empty());
+
+    let named = |text: &'static str| {
+        let (store, id) = (store.clone(), id.clone());
+        async move { store.functions_named_like(&id, text, None, 10).await.unwrap().len() }
+    };
+    assert_eq!((named("").await, named("G").await, named("%").await), (1, 1, 0));
 }

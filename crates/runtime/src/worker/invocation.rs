@@ -151,6 +151,16 @@ impl Cleaner {
     pub fn clean(&self, text: &str) -> String {
         self.0.clean(text)
     }
+
+    /// `text` without the values, whole. If its end was cut off, as much of it goes as half a value can be long.
+    pub fn clean_text(&self, text: &str, cut: bool) -> String {
+        let redacted = self.0.redactor.redact(text);
+        if !cut {
+            return redacted.into_owned();
+        }
+        let kept = redacted.floor_char_boundary(redacted.len().saturating_sub(self.0.redactor.longest()));
+        redacted.get(..kept).unwrap_or_default().to_owned()
+    }
 }
 
 /// The right to one invocation in a worker that is ready.

@@ -14,6 +14,8 @@ const EVERY: Duration = Duration::from_secs(60);
 const BETWEEN_SLICES: Duration = Duration::from_millis(150);
 /// How long invocations and logs are kept.
 const KEEP_INVOCATIONS_MILLIS: i64 = 30 * 24 * 60 * 60 * 1000;
+/// How long their hourly sums are.
+const KEEP_HOURS_MILLIS: i64 = 90 * 24 * 60 * 60 * 1000;
 /// How many invocations of one function are kept.
 const KEEP_INVOCATIONS: u32 = 100_000;
 /// How many of its requests are kept.
@@ -93,6 +95,7 @@ async fn prune(service: &Service, account: AccountId) -> Result<(), Error> {
         .write(move |tx| {
             Box::pin(async move {
                 tx.prune_version_sets(&account, oldest).await?;
+                tx.prune_hours(&account, clock::now().plus_millis(-KEEP_HOURS_MILLIS)).await?;
                 Ok::<_, Error>(())
             })
         })

@@ -169,6 +169,7 @@ async fn write(store: &Store, batch: Batch) -> Result<(), Error> {
         .write(move |tx| {
             Box::pin(async move {
                 tx.insert_invocations(&invocations).await?;
+                tx.add_to_hours(&invocations).await?;
                 let mut ids = Ids::default();
                 // What comes first in time comes first here; time in front keeps it across restarts.
                 let mut seq = (clock::now().as_millis().unsigned_abs() << 16)..;

@@ -166,7 +166,7 @@ impl Service {
         Ok(environments_of(&self.active(account, None).await?, name, number))
     }
 
-    async fn gateway_base(&self, caller: &Caller) -> Result<String, Error> {
+    pub(super) async fn gateway_base(&self, caller: &Caller) -> Result<String, Error> {
         let account = self.account_name(caller).await?;
         let default = account == domain::AccountName::default_account().as_str();
         Ok(if default { "/functions/v1".to_owned() } else { format!("/a/{account}/production/functions/v1") })

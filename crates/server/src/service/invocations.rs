@@ -29,9 +29,25 @@ impl Service {
         let function = self.readable_function(caller, function, environment.as_ref()).await?;
         let account = &caller.actor.account;
         let before = cursor.map(parse_cursor).transpose()?;
-        let mut found = self.store.invocations(account, &function.id, environment.as_ref(), before, rows + 1).await?;
-        let next_cursor = paging::cut(&mut found, rows, |last| format!("{}:{}", last.started_at.as_millis(), last.id));
-        Ok(Page { items: found.iter().map(|row| show::invocation(&function.name, row)).collect(), next_cursor })
+        let found = self.store.invocations(account, &function.id, environment.as_ref(), before, rows + 1).await;
+        Ok(page(&function, found?, rows))
+    }
+
+    /// Those of a function's invocations that failed, newest first.
+    pub(crate) async fn list_failed_invocations(
+        &self,
+        caller: &Caller,
+        function: &str,
+        environment: Option<&str>,
+        cursor: Option<&str>,
+        rows: u32,
+    ) -> Result<Page<wire::Invocation>, Error> {
+        let environment = environment.map(EnvironmentName::parse).transpose()?;
+        let function = self.readable_function(caller, function, environment.as_ref()).await?;
+        let account = &caller.actor.account;
+        let before = cursor.map(parse_cursor).transpose()?;
+        let found = self.store.failed_invocations(account, &function.id, environment.as_ref(), before, rows + 1).await;
+        Ok(page(&function, found?, rows))
     }
 
     /// One invocation.
@@ -157,6 +173,11 @@ impl Service {
         let row = self.store.invocation(account, id).await?;
         row.filter(|row| row.function_id == function.id).ok_or(Error::not_found("invocation"))
     }
+}
+
+fn page(function: &FunctionRow, mut found: Vec<InvocationRow>, rows: u32) -> Page<wire::Invocation> {
+    let next_cursor = paging::cut(&mut found, rows, |last| format!("{}:{}", last.started_at.as_millis(), last.id));
+    Page { items: found.iter().map(|row| show::invocation(&function.name, row)).collect(), next_cursor }
 }
 
 fn parse_cursor(cursor: &str) -> Result<(Timestamp, &str), Invalid> {

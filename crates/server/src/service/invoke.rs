@@ -74,6 +74,11 @@ pub(crate) struct Route {
 }
 
 impl Route {
+    /// Who may invoke the function.
+    pub(super) fn access(&self) -> &Access {
+        &self.access
+    }
+
     /// From which pages the function may be called.
     pub(crate) fn cors_origins(&self) -> &CorsOrigins {
         &self.cors_origins
@@ -108,6 +113,12 @@ pub(crate) struct Call {
 }
 
 impl Call {
+    /// A call that somebody else has admitted.
+    pub(super) fn of(route: Arc<Route>, actor: Actor, id: String, method: &Method, path: &str) -> Self {
+        let (began, started_at) = (Instant::now(), clock::now());
+        Self { route, actor, id, began, started_at, method: method.clone(), path: path.to_owned() }
+    }
+
     /// The invocation's id.
     pub(crate) fn id(&self) -> &str {
         &self.id
@@ -184,6 +195,17 @@ impl Service {
     ) -> Result<Response<WorkerBody>, CallError> {
         let (lease, on_end) = self.lease(call).await?;
         Ok(lease.send(request, &call.id, on_end).await?)
+    }
+
+    /// As [`Service::call`], with what hides the values that the function was given.
+    pub(super) async fn call_cleaned(
+        &self,
+        call: &Arc<Call>,
+        request: Request<Body>,
+    ) -> Result<(Response<WorkerBody>, Cleaner), CallError> {
+        let (lease, on_end) = self.lease(call).await?;
+        let cleaner = lease.cleaner();
+        Ok((lease.send(request, &call.id, on_end).await?, cleaner))
     }
 
     /// As [`Service::call`], for a request to become a WebSocket over `caller`.

@@ -15,6 +15,7 @@ use oxc_ast::ast::{
 };
 use oxc_ast_visit::{Visit, walk};
 use oxc_parser::Parser;
+use oxc_parser::config::RuntimeParserConfig;
 use oxc_span::SourceType;
 
 /// The names that the file at `path` reads; only such as a secret can have. `path` tells TypeScript from JavaScript.
@@ -22,7 +23,7 @@ pub(super) fn references(path: &str, text: &str) -> BTreeSet<SecretName> {
     let Ok(kind) = SourceType::from_path(path) else { return BTreeSet::new() };
     let allocator = Allocator::default();
     // What does not parse was refused by the bundler; what was read before the error still counts.
-    let parsed = Parser::new(&allocator, text, kind).parse();
+    let parsed = Parser::new(&allocator, text, kind).with_config(RuntimeParserConfig::new(false)).parse();
     let mut words = Words::default();
     words.visit_program(&parsed.program);
     let mut found = Found { words, names: BTreeSet::new() };

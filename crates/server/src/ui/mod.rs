@@ -5,8 +5,10 @@
 
 mod assets;
 mod audit;
+mod chart;
 mod form;
 mod functions;
+mod highlight;
 mod icons;
 mod layout;
 mod login;
@@ -56,8 +58,15 @@ pub(crate) fn router() -> Router<Service> {
         .route("/secrets/{name}/activate", post(secrets::detail::activate))
         .route("/secrets/{name}/delete", get(secrets::delete::confirm).post(secrets::delete::delete))
         .route("/functions", get(functions::list::show))
-        .route("/functions/{name}", get(functions::detail::show))
-        .route("/functions/{name}/rollback", post(functions::detail::rollback))
+        .route("/functions/{name}", get(functions::overview::show))
+        .route("/functions/{name}/try", get(functions::try_it::show).post(functions::try_it::send))
+        .route("/functions/{name}/invocations", get(functions::invocations::show))
+        .route("/functions/{name}/log", get(functions::log::show))
+        .route("/functions/{name}/log/live", get(functions::log::follow))
+        .route("/functions/{name}/source", get(functions::source::show))
+        .route("/functions/{name}/deployments", get(functions::deployments::show))
+        .route("/functions/{name}/rollback", post(functions::deployments::rollback))
+        .route("/functions/{name}/delete", get(functions::delete::confirm).post(functions::delete::delete))
         .route("/functions/{name}/invocations/{id}", get(functions::invocation::show))
         .route("/audit", get(audit::show))
         .route_layer(middleware::from_fn(form::own_pages_only))

@@ -59,7 +59,7 @@ function startNames() {
 // What a page tells once after an action is not told again when it is loaded again.
 function tidyAddress() {
   const address = new URL(location.href);
-  const told = ["stored", "deleted", "was", "in", "rolled", "ended", "out"];
+  const told = ["stored", "deleted", "was", "in", "rolled", "ended", "out", "gone"];
   if (!told.some((name) => address.searchParams.has(name))) return;
   for (const name of told) address.searchParams.delete(name);
   history.replaceState(null, "", address);
@@ -122,6 +122,35 @@ function startTicks() {
   }
 }
 
+// A log that is followed gets its lines as the server makes them, escaped there like the others.
+function startFollowing() {
+  for (const box of all("[data-follow]")) {
+    const list = document.querySelector(".log ol");
+    const state = document.querySelector("[data-follow-state]");
+    let lines;
+    box.addEventListener("change", () => {
+      lines?.close();
+      state.textContent = "";
+      if (!box.checked) return;
+      lines = new EventSource(box.dataset.follow);
+      lines.addEventListener("open", () => (state.textContent = "Following: new lines show at the end."));
+      lines.addEventListener("line", (event) => {
+        const log = list.parentElement;
+        const atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 8;
+        list.insertAdjacentHTML("beforeend", event.data);
+        while (list.children.length > 2000) list.firstElementChild.remove();
+        if (atEnd) log.scrollTop = log.scrollHeight;
+      });
+      lines.addEventListener("missed", () => (state.textContent = "Lines came faster than they can be shown. Load the page again to see them."));
+      lines.addEventListener("error", () => {
+        const ended = lines.readyState === EventSource.CLOSED;
+        state.textContent = ended ? "The connection ended. Load the page again." : "The connection broke. Trying again …";
+      });
+    });
+    box.checked = false;
+  }
+}
+
 // What belongs to elements that live forms exchange.
 function startPage() {
   startCopying();
@@ -130,6 +159,7 @@ function startPage() {
 
 startLiveForms();
 startNames();
+startFollowing();
 tidyAddress();
 startPage();
 startShortcuts();

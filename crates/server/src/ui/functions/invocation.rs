@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use maud::{Markup, html};
 
-use super::parts;
+use super::{parts, stack};
 use crate::service::{Error, Service};
 use crate::ui::layout::{self, ErrorPage, Section};
 use crate::ui::session::Session;
@@ -27,11 +27,16 @@ pub(in crate::ui) async fn show(
     let lines = service.invocation_logs(&session.caller, &name, &id).await.map_err(|error| session.failed(error))?;
     let sent = service.function_egress(&session.caller, &name, Some(&id), SENT).await;
     let sent = sent.map_err(|error| session.failed(error))?;
+    let place = match &invocation.error {
+        Some(error) => stack::place(&service, &session, &name, invocation.deployment, error).await,
+        None => None,
+    };
     let body = html! {
         nav.crumbs aria-label="Where you are" { a href="/functions" { "Functions" } " / " a href=(format!("/functions/{name}")) { (name) } }
         div.title { h1 { "Invocation" } (parts::outcome(&invocation.outcome)) }
         @if let Some(error) = &invocation.error {
-            div.notice.bad { p { b { "It failed." } } pre.error-text tabindex="0" role="region" aria-label="Error" { (visible(error)) } }
+            div.notice.bad { p { b { "It failed." } } pre.error-text tabindex="0" role="region" aria-label="Error" { (stack::linked(&name, invocation.deployment, error)) } }
+            @if let Some(place) = &place { (place) }
         }
         (facts(&session, &invocation))
         section { h2 { "Log" } (parts::log(&lines.items, "It printed nothing.")) }

@@ -1,16 +1,18 @@
-//! The list of functions, and the page that teaches how to deploy one.
+//! The list of functions with what happened to each lately, and the page that teaches how to deploy one.
 
 use axum::extract::State;
 use axum::response::Response;
 use maud::{Markup, html};
 
-use super::parts::access;
-use crate::service::Service;
-use crate::ui::ROWS;
+use super::parts::{self, access};
+use crate::service::{FunctionLine, Service};
 use crate::ui::form::Params;
 use crate::ui::layout::{self, ErrorPage, Section, snippet};
 use crate::ui::session::Session;
-use crate::wire::Function;
+use crate::ui::text::visible;
+
+/// Lines of one page.
+const LINES: u32 = 50;
 
 const EXAMPLE: &str = r#"Deno.serve(async () => {
   const key = Deno.env.get("OPENAI_API_KEY");
@@ -27,47 +29,73 @@ pub(in crate::ui) async fn show(
     session: Session,
     params: Params,
 ) -> Result<Response, ErrorPage> {
-    let cursor = params.text("cursor");
-    let page = service.list_functions(&session.caller, cursor, ROWS).await.map_err(|error| session.failed(error))?;
+    let (cursor, search) = (params.text("cursor"), params.text("q").unwrap_or_default());
+    let found = service.function_lines(&session.caller, search, cursor, LINES).await;
+    let (lines, next) = found.map_err(|error| session.failed(error))?;
+    let nothing = lines.is_empty() && cursor.is_none() && search.is_empty();
+    let deleted = params.text("deleted").filter(|name| !lines.iter().any(|line| line.function.name == *name));
     let body = html! {
+        @if let Some(name) = deleted { p.notice.good role="status" { b { (visible(name)) } " is deleted." } }
         div.title { h1 { "Functions" } }
-        @if page.items.is_empty() && cursor.is_none() { (empty()) } @else {
-            (table(&session, service.sites().url(), &page.items))
-            (layout::pager("/functions", &[], cursor, page.next_cursor.as_deref()))
+        @if nothing { (empty()) } @else {
+            form.tools method="get" action="/functions" role="search" aria-label="Find functions" data-live="results" {
+                div.filter-field.wide {
+                    label for="q" { "Search" }
+                    input #q name="q" type="search" value=(visible(search)) autocomplete="off" spellcheck="false" placeholder="Name";
+                }
+                div.filter-actions.unscripted { button type="submit" { "Search" } }
+            }
+            div #results {
+                @if lines.is_empty() { p.muted role="status" { "No function matches. " a href="/functions" { "Show all" } } } @else { (table(&session, &lines)) }
+                (layout::pager("/functions", &[("q", search)], cursor, next.as_deref()))
+            }
         }
     };
     Ok(layout::page(&session, Section::Functions, "Functions", &body))
 }
 
-fn table(session: &Session, base: &str, functions: &[Function]) -> Markup {
+fn table(session: &Session, lines: &[FunctionLine]) -> Markup {
     html! {
         div.table-box {
-            table #functions.cards {
-                caption.unseen { "Functions" }
+            table.cards.middle {
+                caption.unseen { "Functions, with what happened in the last 24 hours" }
                 thead { tr {
                     th scope="col" { "Name" }
                     th scope="col" { "Active" }
-                    th scope="col" { "Address" }
-                    th scope="col" { "Created" }
+                    th scope="col" { "Last 24 hours" }
+                    th.number scope="col" { "Invocations" }
+                    th.number scope="col" { "Failed" }
+                    th.number scope="col" title="Half of them took less" { "Median" }
+                    th.number scope="col" title="95 of 100 took less" { "Slowest 5%" }
+                    th.number scope="col" title="A worker was started for it" { "Cold" }
                     th scope="col" { "Updated" }
                 } }
-                tbody {
-                    @for function in functions {
-                        tr {
-                            th scope="row" { a.name href=(format!("/functions/{}", function.name)) { (function.name) } }
-                            td data-label="Active" {
-                                div.stack {
-                                    @if function.active.is_empty() { span.muted { "Nowhere" } }
-                                    @for active in &function.active { span { (active.environment) ", deployment " (active.number) " " (access(&active.access)) } }
-                                }
-                            }
-                            td data-label="Address" { code.address { (base) (function.path) } }
-                            td data-label="Created" { (session.ago(&function.created_at)) }
-                            td data-label="Updated" { (session.ago(&function.updated_at)) }
-                        }
-                    }
+                tbody { @for line in lines { (row(session, line)) } }
+            }
+        }
+    }
+}
+
+fn row(session: &Session, line: &FunctionLine) -> Markup {
+    let (function, figures) = (&line.function, &line.figures);
+    let tally = &figures.tally;
+    let quantile = |part| figures.histogram.quantile(part).map_or_else(|| "–".to_owned(), parts::micros);
+    html! {
+        tr {
+            th scope="row" { a.name href=(format!("/functions/{}", function.name)) { (function.name) } }
+            td data-label="Active" {
+                div.stack {
+                    @if function.active.is_empty() { span.muted { "Nowhere" } }
+                    @for active in &function.active { span { (active.environment) " " (access(&active.access)) } }
                 }
             }
+            td data-label="Last 24 hours" { (parts::small_chart(figures)) }
+            td.number data-label="Invocations" { (parts::grouped(tally.invocations)) }
+            td.number data-label="Failed" { (parts::share(tally.errors, tally.invocations)) }
+            td.number data-label="Median" { (quantile(500)) }
+            td.number data-label="Slowest 5%" { (quantile(950)) }
+            td.number data-label="Cold" { (parts::share(tally.cold, tally.invocations)) }
+            td data-label="Updated" { (session.ago(&function.updated_at)) }
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use maud::{Markup, html};
 
-use crate::ui::text::{visible, words};
+use crate::service::Figures;
+use crate::ui::chart::{self, Bar};
+use crate::ui::text::{count, visible, words};
 use crate::ui::time;
 use crate::wire::{Invocation, InvocationActor, LogLine, Secrets};
 
@@ -53,26 +55,82 @@ pub(super) fn duration(millis: f64) -> String {
     }
 }
 
+/// Microseconds, like [`duration`].
+pub(super) fn micros(micros: u64) -> String {
+    duration(micros as f64 / 1_000.0)
+}
+
+/// A number with a space between thousands, and a mark where there is nothing to count.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            text.push('\u{202f}');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// How many of how many, in percent with the digits that help.
+pub(super) fn share(part: u64, whole: u64) -> String {
+    let percent = part as f64 / whole.max(1) as f64 * 100.0;
+    match part {
+        _ if whole == 0 => "–".to_owned(),
+        0 => "0".to_owned(),
+        _ if percent < 0.1 => "< 0.1%".to_owned(),
+        _ if percent < 10.0 => format!("{percent:.1}%"),
+        _ => format!("{percent:.0}%"),
+    }
+}
+
+/// Bytes in the unit that is read best.
+pub(super) fn bytes(bytes: u64) -> String {
+    match bytes {
+        ..1_000 => count(usize::try_from(bytes).unwrap_or_default(), "byte", "bytes"),
+        1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
+}
+
+/// The steps of a chart.
+pub(super) fn bars(figures: &Figures) -> Vec<Bar> {
+    figures.steps.iter().map(|step| Bar { good: step.invocations.saturating_sub(step.errors), bad: step.errors }).collect()
+}
+
+/// A function's last day, small.
+pub(super) fn small_chart(figures: &Figures) -> Markup {
+    chart::small(&bars(figures), "The last 24 hours")
+}
+
 /// Log lines, oldest first. `empty` says why there may be none.
 pub(super) fn log(lines: &[LogLine], empty: &str) -> Markup {
+    html! { @if lines.is_empty() { p.muted { (empty) } } @else { (log_box(lines)) } }
+}
+
+/// Log lines, oldest first, with room for more even if there are none.
+pub(super) fn log_box(lines: &[LogLine]) -> Markup {
     html! {
-        @if lines.is_empty() { p.muted { (empty) } } @else {
-            div.log tabindex="0" role="region" aria-label="Log lines" {
-                ol { @for line in lines {
-                    li.error[line.stream == "stderr"] {
-                        (time::of_day(&line.time))
-                        @if line.stream == "stderr" { span.stream { "error" } } @else { span.stream { "out" } }
-                        span.text { (visible(&line.text)) }
-                    }
-                } }
-            }
+        div.log tabindex="0" role="region" aria-label="Log lines" { ol { @for line in lines { (log_line(line)) } } }
+    }
+}
+
+/// One of them.
+pub(super) fn log_line(line: &LogLine) -> Markup {
+    html! {
+        li.error[line.stream == "stderr"] {
+            (time::of_day(&line.time))
+            @if line.stream == "stderr" { span.stream { "error" } } @else { span.stream { "out" } }
+            span.text { (visible(&line.text)) }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{duration, log};
+    use super::{bytes, duration, grouped, log, share};
     use crate::wire::LogLine;
 
     #[test]
@@ -82,6 +140,14 @@ mod tests {
         {
             assert_eq!(duration(millis), shown);
         }
+    }
+
+    #[test]
+    fn numbers_are_read_at_a_glance() {
+        assert_eq!([grouped(0), grouped(999), grouped(1_234_567)], ["0", "999", "1\u{202f}234\u{202f}567"]);
+        let shares = [share(0, 0), share(0, 9), share(1, 10_000), share(1, 50), share(50, 100)];
+        assert_eq!(shares, ["–", "0", "< 0.1%", "2.0%", "50%"]);
+        assert_eq!([bytes(1), bytes(999), bytes(1_500), bytes(2_000_000)], ["1 byte", "999 bytes", "1.5 kB", "2.0 MB"]);
     }
 
     #[test]

@@ -10,8 +10,8 @@ use crate::wire::Environment;
 
 /// What was wrong with a form.
 #[derive(Default)]
-pub(super) struct Problems {
-    pub(super) status: StatusCode,
+pub(in crate::ui) struct Problems {
+    pub(in crate::ui) status: StatusCode,
     /// Field and sentence.
     fields: Vec<(String, String)>,
     /// What belongs to no field.
@@ -20,12 +20,12 @@ pub(super) struct Problems {
 
 impl Problems {
     /// A problem that belongs to no field.
-    pub(super) fn other(status: StatusCode, words: Markup) -> Self {
+    pub(in crate::ui) fn other(status: StatusCode, words: Markup) -> Self {
         Self { status, fields: Vec::new(), other: Some(words) }
     }
 
     /// The broken rules of a put; gives the error back if it is about something else.
-    pub(super) fn of(error: Error) -> Result<Self, Error> {
+    pub(in crate::ui) fn of(error: Error) -> Result<Self, Error> {
         match error {
             Error::Invalid(_) => {}
             Error::Limit { detail, .. } => {
@@ -43,15 +43,24 @@ impl Problems {
         self.fields.iter().find(|(known, _)| known == field).map(|(_, words)| words.as_str())
     }
 
-    /// The summary above a form.
+    /// The summary above a form of a secret.
     pub(super) fn summary(&self) -> Markup {
+        self.told("Nothing was stored.", true)
+    }
+
+    /// The summary above a form without a value.
+    pub(in crate::ui) fn summary_of(&self, words: &str) -> Markup {
+        self.told(words, false)
+    }
+
+    fn told(&self, words: &str, has_value: bool) -> Markup {
         html! {
             @if !self.fields.is_empty() || self.other.is_some() {
                 div.notice.bad role="alert" {
-                    p { b { "Nothing was stored." } @if let Some(other) = &self.other { " " (other) } }
+                    p { b { (words) } @if let Some(other) = &self.other { " " (other) } }
                     @if !self.fields.is_empty() {
                         ul { @for (field, words) in &self.fields { li { a href=(format!("#{field}")) { (words) } } } }
-                        @if self.get("value").is_none() && self.get("text").is_none() { p { "Enter the value again: it was not kept." } }
+                        @if has_value && self.get("value").is_none() && self.get("text").is_none() { p { "Enter the value again: it was not kept." } }
                     }
                 }
             }
@@ -66,6 +75,9 @@ fn words(field: &str, detail: &str) -> String {
         "note" => "The note",
         "environment" => "The environment",
         "text" => "The text",
+        "method" => "The method",
+        "path" => "The path",
+        "headers" => "The headers",
         other => other,
     };
     let rule = field == "text" || detail.starts_with("must ");
@@ -73,7 +85,7 @@ fn words(field: &str, detail: &str) -> String {
 }
 
 /// One labelled input with its hint and its problem.
-pub(super) struct Field<'a> {
+pub(in crate::ui) struct Field<'a> {
     pub(super) id: &'static str,
     pub(super) label: &'a str,
     pub(super) hint: Markup,
@@ -81,16 +93,16 @@ pub(super) struct Field<'a> {
 }
 
 impl<'a> Field<'a> {
-    pub(super) fn new(id: &'static str, label: &'a str, hint: Markup, problems: &'a Problems) -> Self {
+    pub(in crate::ui) fn new(id: &'static str, label: &'a str, hint: Markup, problems: &'a Problems) -> Self {
         Self { id, label, hint, problem: problems.get(id) }
     }
 
-    pub(super) fn described_by(&self) -> String {
+    pub(in crate::ui) fn described_by(&self) -> String {
         let hint = format!("{}-hint", self.id);
         if self.problem.is_some() { format!("{}-problem {hint}", self.id) } else { hint }
     }
 
-    pub(super) fn around(&self, input: &Markup) -> Markup {
+    pub(in crate::ui) fn around(&self, input: &Markup) -> Markup {
         html! {
             div.field {
                 label for=(self.id) { (self.label) }
@@ -101,7 +113,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    pub(super) fn invalid(&self) -> Option<&'static str> {
+    pub(in crate::ui) fn invalid(&self) -> Option<&'static str> {
         self.problem.map(|_| "true")
     }
 }

@@ -4,7 +4,7 @@ pub(super) mod add;
 pub(super) mod bulk;
 pub(super) mod delete;
 pub(super) mod detail;
-mod fields;
+pub(super) mod fields;
 pub(super) mod import;
 pub(super) mod list;
 mod rotation;
