@@ -41,8 +41,8 @@ pub(crate) struct Once {
     pub(crate) took: Duration,
     /// The answer, or why there was none, in words.
     pub(crate) answer: Result<Answer, String>,
-    /// What was sent as the body, cleaned like the answer: what a form shows again.
-    pub(crate) sent: String,
+    /// The headers and the body that were sent, cleaned like the answer: what a form shows again.
+    pub(crate) sent: [String; 2],
 }
 
 /// A function's answer as it may be shown.
@@ -92,7 +92,8 @@ impl Service {
             Err(CallError::Service(error)) => return Err(error),
             Err(error) => (Err(error.to_string()), None),
         };
-        let sent = cleaner.map(|cleaner| cleaner.clean_text(&input.body, false)).unwrap_or_default();
+        let typed = [&input.headers, &input.body];
+        let sent = cleaner.map(|cleaner| typed.map(|text| cleaner.clean_text(text, false))).unwrap_or_default();
         Ok(Once { id: call.id().to_owned(), took: began.elapsed(), answer, sent })
     }
 }

@@ -67,8 +67,7 @@ pub(in crate::ui) async fn send(
     let title = format!("Try {name}");
     match done {
         Ok(once) => {
-            // Headers can hold a credential of the caller's: only names come back with what was typed.
-            typed.body.clone_from(&once.sent);
+            [typed.headers, typed.body] = once.sent.clone();
             let lines = service.invocation_logs(&session.caller, &name, &once.id).await;
             let lines = lines.map(|page| page.items).unwrap_or_default();
             let body = page(&name, &places, &typed, &Problems::default(), &result(&name, &once, &lines));
