@@ -319,6 +319,14 @@ async fn pages(app: &App, admin: &Client, value: &str) {
         .expect(303);
     browser.send(form("/secrets/new", &[("name", "ANOTHER"), ("value", value)], "")).await.expect(303);
     browser.send(form("/login", &[("code", value)], "")).await.expect(401);
+    // Tried with the value in every field, its own answer has it many times over.
+    let fields = [
+        ("method", "POST"),
+        ("path", &format!("/?x={value}")),
+        ("headers", &format!("X-Own: {value}")),
+        ("body", value),
+    ];
+    browser.send(form("/functions/leaks/try", &fields, &cookie)).await.expect(200);
     let id = str(&admin.items("/api/v1/functions/leaks/invocations").await[0]["id"]).to_owned();
     for page in [
         "/secrets",
@@ -326,7 +334,15 @@ async fn pages(app: &App, admin: &Client, value: &str) {
         "/secrets/FROM_THE_UI",
         "/secrets/FROM_THE_UI/delete",
         "/functions",
+        "/secrets?q=canary&sort=updated",
         "/functions/leaks",
+        "/functions/leaks/try",
+        "/functions/leaks/invocations",
+        "/functions/leaks/invocations?show=failed",
+        "/functions/leaks/log",
+        "/functions/leaks/source",
+        "/functions/leaks/deployments",
+        "/functions/leaks/delete",
         &format!("/functions/leaks/invocations/{id}"),
         "/functions/leaks-at-load",
         "/audit",

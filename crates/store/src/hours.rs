@@ -33,11 +33,7 @@ pub struct TallyStep {
 }
 
 fn tally(row: &AnyRow) -> Result<Tally> {
-    Ok(Tally {
-        invocations: row.number("invocations")?,
-        errors: row.number("errors")?,
-        cold: row.number("cold")?,
-    })
+    Ok(Tally { invocations: row.number("invocations")?, errors: row.number("errors")?, cold: row.number("cold")? })
 }
 
 /// `c0, c1, …`, each as `shape` with `#` for its name.

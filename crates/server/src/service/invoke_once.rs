@@ -41,8 +41,8 @@ pub(crate) struct Once {
     pub(crate) took: Duration,
     /// The answer, or why there was none, in words.
     pub(crate) answer: Result<Answer, String>,
-    /// The headers and the body that were sent, cleaned like the answer: what a form shows again.
-    pub(crate) sent: [String; 2],
+    /// The path, the headers and the body that were sent, cleaned like the answer: what a form shows again.
+    pub(crate) sent: [String; 3],
 }
 
 /// A function's answer as it may be shown.
@@ -92,7 +92,7 @@ impl Service {
             Err(CallError::Service(error)) => return Err(error),
             Err(error) => (Err(error.to_string()), None),
         };
-        let typed = [&input.headers, &input.body];
+        let typed = [&input.path, &input.headers, &input.body];
         let sent = cleaner.map(|cleaner| typed.map(|text| cleaner.clean_text(text, false))).unwrap_or_default();
         Ok(Once { id: call.id().to_owned(), took: began.elapsed(), answer, sent })
     }
@@ -149,7 +149,8 @@ impl<'a> Checked<'a> {
         if let Ok(request) = &mut request {
             let headers = request.headers_mut();
             *headers = self.headers;
-            headers.insert(header::HOST, HeaderValue::from_str(host).map_err(|_| Error::Broken("the server's own host"))?);
+            headers
+                .insert(header::HOST, HeaderValue::from_str(host).map_err(|_| Error::Broken("the server's own host"))?);
             if let Ok(actor) = HeaderValue::from_str(&call.actor()) {
                 headers.insert(HeaderName::from_static("x-tresor-actor"), actor);
             }
@@ -179,7 +180,8 @@ async fn read(mut body: runtime::WorkerBody, cleaner: &Cleaner) -> Result<Shown,
         }
     }
     bytes.truncate(SHOWN);
-    let cut = std::str::from_utf8(&bytes).err().filter(|error| error.error_len().is_none()).map(|error| error.valid_up_to());
+    let cut =
+        std::str::from_utf8(&bytes).err().filter(|error| error.error_len().is_none()).map(|error| error.valid_up_to());
     if let Some(whole) = cut {
         bytes.truncate(whole);
     }

@@ -74,7 +74,8 @@ mod tests {
 
     #[test]
     fn bars_are_as_tall_as_they_should_be() {
-        let html = small(&[Bar { good: 10, bad: 0 }, Bar::default(), Bar { good: 0, bad: 5 }], "The last hours").into_string();
+        let html =
+            small(&[Bar { good: 10, bad: 0 }, Bar::default(), Bar { good: 0, bad: 5 }], "The last hours").into_string();
         assert!(html.contains("aria-label=\"The last hours: 15 invocations, 5 of them failed\""), "{html}");
         assert!(html.contains("<rect class=\"good\" x=\"0\" y=\"0.0\" width=\"4\" height=\"24.0\">"), "{html}");
         assert!(html.contains("<rect class=\"none\" x=\"5\""), "{html}");

@@ -149,6 +149,8 @@ mod tests {
 
     #[test]
     fn a_line_can_be_marked() {
-        assert!(lines("a.ts", "a\nb", Some(2)).into_string().contains("<span class=\"line at\" id=\"line\" data-n=\"2\">b"));
+        assert!(
+            lines("a.ts", "a\nb", Some(2)).into_string().contains("<span class=\"line at\" id=\"line\" data-n=\"2\">b")
+        );
     }
 }

@@ -52,7 +52,9 @@ pub(in crate::ui) async fn follow(
     let lines = service.watch_logs(&session.caller, &name).await.map_err(|error| failed(&session, error))?;
     let events = lines.map(|line| {
         Ok(match line {
-            Some(line) => Event::default().event("line").data(parts::log_line(&line).into_string().replace(['\r', '\n'], "&#10;")),
+            Some(line) => {
+                Event::default().event("line").data(parts::log_line(&line).into_string().replace(['\r', '\n'], "&#10;"))
+            }
             None => Event::default().event("missed").data(""),
         })
     });

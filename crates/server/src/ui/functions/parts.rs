@@ -65,7 +65,7 @@ pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push('\u{202f}');
         }
         text.push(digit);
@@ -97,7 +97,11 @@ pub(super) fn bytes(bytes: u64) -> String {
 
 /// The steps of a chart.
 pub(super) fn bars(figures: &Figures) -> Vec<Bar> {
-    figures.steps.iter().map(|step| Bar { good: step.invocations.saturating_sub(step.errors), bad: step.errors }).collect()
+    figures
+        .steps
+        .iter()
+        .map(|step| Bar { good: step.invocations.saturating_sub(step.errors), bad: step.errors })
+        .collect()
 }
 
 /// A function's last day, small.

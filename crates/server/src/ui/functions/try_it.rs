@@ -34,7 +34,8 @@ pub(in crate::ui) async fn show(
     params: Params,
 ) -> Result<Response, ErrorPage> {
     let text = |name| params.text(name).unwrap_or_default().to_owned();
-    let typed = Typed { environment: text("environment"), method: text("method"), path: text("path"), ..Typed::default() };
+    let typed =
+        Typed { environment: text("environment"), method: text("method"), path: text("path"), ..Typed::default() };
     let places = places(&service, &session, &name).await?;
     let body = page(&name, &places, &typed, &Problems::default(), &html! {});
     Ok(layout::page(&session, Section::Functions, &format!("Try {name}"), &body))
@@ -67,7 +68,7 @@ pub(in crate::ui) async fn send(
     let title = format!("Try {name}");
     match done {
         Ok(once) => {
-            [typed.headers, typed.body] = once.sent.clone();
+            [typed.path, typed.headers, typed.body] = once.sent.clone();
             let lines = service.invocation_logs(&session.caller, &name, &once.id).await;
             let lines = lines.map(|page| page.items).unwrap_or_default();
             let body = page(&name, &places, &typed, &Problems::default(), &result(&name, &once, &lines));
@@ -75,6 +76,8 @@ pub(in crate::ui) async fn send(
         }
         Err(error @ Error::Invalid(_)) => {
             let problems = Problems::of(error).map_err(|error| session.failed(error))?;
+            // They can hold a credential, and nothing has cleaned them.
+            typed.headers.clear();
             let body = page(&name, &places, &typed, &problems, &html! {});
             Ok(layout::refused(&session, Section::Functions, &title, problems.status, &body))
         }
@@ -105,8 +108,18 @@ fn page(name: &str, places: &[String], typed: &Typed, problems: &Problems, resul
 
 fn form(name: &str, places: &[String], typed: &Typed, problems: &Problems) -> Markup {
     let method = if typed.method.is_empty() { "POST" } else { &typed.method };
-    let path = Field::new("path", "Path below the function (optional)", html! { "With the query, for example " code { "/items?limit=2" } "." }, problems);
-    let headers = Field::new("headers", "Headers (optional)", html! { "One a line, like " code { "Content-Type: application/json" } "." }, problems);
+    let path = Field::new(
+        "path",
+        "Path below the function (optional)",
+        html! { "With the query, for example " code { "/items?limit=2" } "." },
+        problems,
+    );
+    let headers = Field::new(
+        "headers",
+        "Headers (optional)",
+        html! { "One a line, like " code { "Content-Type: application/json" } "." },
+        problems,
+    );
     let body = Field::new("body", "Body (optional)", html! { "Sent as it stands here." }, problems);
     html! {
         form.sheet method="post" action=(format!("/functions/{name}/try")) autocomplete="off" {
