@@ -6,7 +6,6 @@ mod report;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +14,8 @@ use domain::limits;
 
 use crate::deno::Deno;
 use crate::folder::{self, Folder, random_hex};
-use crate::launch::{Launch, Spawner};
+use crate::launch::{Launch, Spawner, dev_null};
+use crate::sandbox::{Rules, Sandbox};
 use crate::source_map::{self, MapError};
 
 /// Most memory of a bundler process; large packages take some hundred MiB.
@@ -44,6 +44,26 @@ const PASSED_ON: [&str; 8] = [
     "NPM_CONFIG_REGISTRY",
     "HTTPS_PROXY",
     "NO_PROXY",
+];
+
+/// Those of them that name files and folders.
+const CERTIFICATES: [&str; 4] = ["SSL_CERT_FILE", "SSL_CERT_DIR", "DENO_CERT", "NODE_EXTRA_CA_CERTS"];
+/// What the system reads to look up a host's address and to check its certificate.
+const NETWORK_FILES: [&str; 14] = [
+    "/etc/resolv.conf",
+    "/etc/hosts",
+    "/etc/nsswitch.conf",
+    "/etc/host.conf",
+    "/etc/gai.conf",
+    "/etc/services",
+    "/etc/ssl/certs",
+    "/etc/ssl/cert.pem",
+    "/etc/ssl/openssl.cnf",
+    "/etc/pki/tls/certs",
+    "/etc/pki/ca-trust/extracted",
+    "/etc/ca-certificates/extracted",
+    "/usr/share/ca-certificates",
+    "/usr/local/share/ca-certificates",
 ];
 
 /// The files of a function as its author wrote them.
@@ -146,16 +166,16 @@ impl Bundler {
     ///
     /// # Errors
     /// If no thread can be started.
-    pub fn new(deno: Deno, cache_dir: PathBuf) -> std::io::Result<Self> {
-        Self::with_timeout(deno, cache_dir, TIMEOUT)
+    pub fn new(deno: Deno, sandbox: Sandbox, cache_dir: PathBuf) -> std::io::Result<Self> {
+        Self::with_timeout(deno, sandbox, cache_dir, TIMEOUT)
     }
 
     /// As [`Bundler::new`], with another limit than a minute.
     ///
     /// # Errors
     /// If no thread can be started.
-    pub fn with_timeout(deno: Deno, cache_dir: PathBuf, timeout: Duration) -> std::io::Result<Self> {
-        Ok(Self(Arc::new(Inner { deno, cache: cache_dir, timeout, spawner: Spawner::start()? })))
+    pub fn with_timeout(deno: Deno, sandbox: Sandbox, cache_dir: PathBuf, timeout: Duration) -> std::io::Result<Self> {
+        Ok(Self(Arc::new(Inner { deno, cache: cache_dir, timeout, spawner: Spawner::start(sandbox)? })))
     }
 
     /// Bundles `source`. The same source gives the same digest as long as its packages are the same.
@@ -170,6 +190,8 @@ impl Bundler {
         let cache = std::fs::canonicalize(&self.0.cache)?;
         let packages = cache.join("deno");
         place_esbuild(self.0.deno.path(), &packages)?;
+        let owner = self.0.spawner.sandbox().fixed_owner();
+        folder::hand_over(&packages, owner)?;
         // All work folders are equally far from the packages: bundles name them by relative paths.
         let folder = Folder::create(&cache.join("work"), &random_hex(8)?)?;
         let root = folder.path().join("src");
@@ -182,9 +204,10 @@ impl Bundler {
             let text = serde_json::to_vec(map).map_err(std::io::Error::from)?;
             folder::write_private(&root.join(IMPORT_MAP), &text)?;
         }
+        folder::hand_over(folder.path(), owner)?;
         let out = folder.path().join("out.js");
         self.0.run(source, map.is_some(), &root, &packages, &out).await?;
-        let code = std::fs::read_to_string(&out)?;
+        let code = read_own(&out)?;
         let code = source_map::rewrite(&code, folder.path(), &root, &packages).map_err(|error| match error {
             MapError::Unreadable => BundleError::Deno("it left no source map".to_owned()),
             MapError::Forbidden(path) => report::forbidden(source, &path),
@@ -228,10 +251,17 @@ impl Inner {
         env.extend(
             ["DENO_NO_UPDATE_CHECK", "DENO_NO_PACKAGE_JSON", "NO_COLOR"].map(|name| (name, OsString::from("1"))),
         );
-        let program = self.deno.path().to_path_buf();
-        let (dir, stdin) = (root.to_path_buf(), Stdio::null());
-        let launch = Launch { program, args, env, dir, memory_bytes: MEMORY_BYTES, stdin };
-        let child = self.spawner.spawn(launch).await?;
+        let named = CERTIFICATES.into_iter().filter_map(std::env::var_os).map(PathBuf::from);
+        let rules = Rules {
+            read: NETWORK_FILES.into_iter().map(PathBuf::from).chain(named).collect(),
+            write: [Some(packages), out.parent()].into_iter().flatten().map(Path::to_path_buf).collect(),
+            programs: vec![packages.join("dl")],
+            owner: self.spawner.sandbox().fixed_owner(),
+            ..Rules::default()
+        };
+        let launch =
+            Launch { args, env, dir: root.to_path_buf(), memory_bytes: MEMORY_BYTES, stdin: dev_null()?, rules };
+        let child = self.spawner.spawn(launch).await.map_err(std::io::Error::from)?;
         let group = Group(child.id());
         let output = tokio::time::timeout(self.timeout, child.wait_with_output()).await;
         drop(group);
@@ -244,15 +274,27 @@ impl Inner {
 }
 
 /// The bundler's own child must end with it, also when the caller gives up.
-struct Group(Option<u32>);
+struct Group(u32);
 
 impl Drop for Group {
     fn drop(&mut self) {
-        let group = self.0.and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+        let group = i32::try_from(self.0).ok().and_then(rustix::process::Pid::from_raw);
         if let Some(group) = group {
             let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         }
     }
+}
+
+/// Reads what the bundler has left, and nothing that it could lead to instead.
+fn read_own(path: &Path) -> std::io::Result<String> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let flags = i32::try_from(flags.bits()).unwrap_or_default();
+    let file =
+        std::os::unix::fs::OpenOptionsExt::custom_flags(std::fs::File::options().read(true), flags).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(std::io::Error::other("the bundle is no file"));
+    }
+    std::io::read_to_string(file)
 }
 
 fn within_limit(bytes: usize) -> Result<(), BundleError> {

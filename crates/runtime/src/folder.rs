@@ -2,8 +2,10 @@
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+
+use crate::sandbox::Owner;
 
 /// A folder of mode 0700 with a random name; removed with all it holds when dropped.
 pub(crate) struct Folder(PathBuf);
@@ -35,9 +37,27 @@ pub(crate) fn ensure(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
+/// Makes a folder and all in it an owner's, unless it is already. Files that are linked from elsewhere stay whose they are.
+pub(crate) fn hand_over(path: &Path, owner: Option<Owner>) -> io::Result<()> {
+    let Some(owner) = owner else { return Ok(()) };
+    let metadata = path.symlink_metadata()?;
+    if metadata.is_dir() {
+        for entry in std::fs::read_dir(path)? {
+            hand_over(&entry?.path(), Some(owner))?;
+        }
+    }
+    if owner.has(&metadata) || (!metadata.is_dir() && metadata.nlink() > 1) { Ok(()) } else { owner.take(path) }
+}
+
 /// Writes a file that only this user can read.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?.write_all(bytes)
+}
+
+/// Writes a file that every worker can read, whoever it is, and nobody else, as far as its folder is private.
+pub(crate) fn write_shared(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_private(path, bytes)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644))
 }
 
 /// `bytes` random bytes in hexadecimal.

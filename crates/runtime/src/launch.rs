@@ -1,99 +1,145 @@
-//! How a child process comes to be: on one thread, in its own session, and bound to the life of that thread.
-//!
-//! The only unsafe code of the product. A sandbox would be put around [`Launch`], before the child becomes Deno.
-#![expect(unsafe_code, reason = "descriptors are borrowed by number and code runs between fork and exec; see SAFETY")]
+//! How a child process comes to be: on one thread, in its own session, bound to the life of that thread, behind the sandbox's walls.
+#![expect(unsafe_code, reason = "descriptors are borrowed by number; see SAFETY")]
 
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{ExitStatus, Output};
 use std::sync::mpsc;
 
-use rustix::process::{Resource, Rlimit};
-use tokio::process::{Child, Command};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::unix::pipe::Receiver;
 use tokio::sync::oneshot;
 
-/// What to start. The environment holds exactly `env`; standard output and error are pipes.
+use crate::sandbox::{Process, Rules, Sandbox, Wall};
+
+/// A Deno to start. The environment holds exactly `env`; standard output and error are pipes.
 pub(crate) struct Launch {
-    pub(crate) program: PathBuf,
     pub(crate) args: Vec<OsString>,
     pub(crate) env: Vec<(&'static str, OsString)>,
     pub(crate) dir: PathBuf,
     /// Most private memory, in bytes: heaps, buffers, stacks and compiled code of all its threads.
     pub(crate) memory_bytes: u64,
-    pub(crate) stdin: Stdio,
+    pub(crate) stdin: OwnedFd,
+    /// What it may do.
+    pub(crate) rules: Rules,
 }
 
-impl Launch {
-    fn command(self) -> Command {
-        let mut command = std::process::Command::new(self.program);
-        command.args(self.args).env_clear().envs(self.env).current_dir(self.dir);
-        command.stdin(self.stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let parent = rustix::process::getpid();
-        let memory_bytes = self.memory_bytes;
-        let confine = move || confine(parent, memory_bytes);
-        // SAFETY: `confine` runs in the child between fork and exec, where only async-signal-safe calls are allowed. It
-        // makes plain system calls through rustix, allocates nothing, takes no lock and captures two `Copy` numbers.
-        unsafe { std::os::unix::process::CommandExt::pre_exec(&mut command, confine) };
-        let mut command = Command::from(command);
-        command.kill_on_drop(true);
-        command
+/// Why a process could not be started.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}{}", wall.map(|wall| format!(" (putting up the wall {wall})")).unwrap_or_default())]
+pub(crate) struct SpawnError {
+    /// The wall that could not be put up, if it was that.
+    pub(crate) wall: Option<Wall>,
+    pub(crate) error: io::Error,
+}
+
+impl From<SpawnError> for io::Error {
+    fn from(error: SpawnError) -> Self {
+        Self::new(error.error.kind(), error.to_string())
     }
 }
 
-/// In the child, before it becomes Deno.
-fn confine(parent: rustix::process::Pid, memory_bytes: u64) -> io::Result<()> {
-    // A session of its own: a terminal's ^C reaches the server, which drains its workers, and not the workers.
-    rustix::process::setsid()?;
-    // A core file would hold the values.
-    rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
-    // V8 limits its heap only; buffers, WebAssembly memories and further threads are outside it. An allocation beyond this
-    // fails, mostly as a RangeError that the function can see.
-    rustix::process::setrlimit(Resource::Data, Rlimit { current: Some(memory_bytes), maximum: Some(memory_bytes) })?;
-    #[cfg(target_os = "linux")]
-    {
-        rustix::thread::set_no_new_privs(true)?;
-        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
-        // The parent may have died before the line above; nobody would send the signal then.
-        if rustix::process::getppid() != Some(parent) {
-            return Err(io::Error::from(rustix::io::Errno::SRCH));
-        }
+/// A child with its output. Dropped, it is killed.
+pub(crate) struct Child {
+    process: Process,
+    pub(crate) stdout: Option<Receiver>,
+    pub(crate) stderr: Option<Receiver>,
+}
+
+impl Child {
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
     }
-    #[cfg(not(target_os = "linux"))]
-    let _ = parent;
-    Ok(())
+
+    pub(crate) fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.process.try_wait()
+    }
+
+    pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
+        self.process.wait().await
+    }
+
+    pub(crate) fn start_kill(&mut self) -> io::Result<()> {
+        self.process.start_kill()
+    }
+
+    /// Ends it and waits until it is reaped.
+    pub(crate) async fn kill(&mut self) -> io::Result<()> {
+        self.start_kill()?;
+        self.wait().await.map(drop)
+    }
+
+    /// Reads all that it writes, and waits for its end.
+    pub(crate) async fn wait_with_output(mut self) -> io::Result<Output> {
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let (out, err) = (self.stdout.take(), self.stderr.take());
+        let read = async |from: Option<Receiver>, into: &mut Vec<u8>| match from {
+            Some(mut from) => from.read_to_end(into).await.map(drop),
+            None => Ok(()),
+        };
+        tokio::try_join!(read(out, &mut stdout), read(err, &mut stderr))?;
+        Ok(Output { status: self.wait().await?, stdout, stderr })
+    }
 }
 
 type Job = Box<dyn FnOnce() + Send>;
 
 /// Starts children on a thread of its own. Linux ends a child with the *thread* that started it, and threads of an async
 /// runtime come and go; this one lives exactly as long as the spawner.
-pub(crate) struct Spawner(mpsc::Sender<Job>);
+pub(crate) struct Spawner {
+    jobs: mpsc::Sender<Job>,
+    sandbox: Sandbox,
+}
 
 impl Spawner {
-    pub(crate) fn start() -> io::Result<Self> {
+    pub(crate) fn start(sandbox: Sandbox) -> io::Result<Self> {
         close_on_exec();
-        let (sender, jobs) = mpsc::channel::<Job>();
+        let (jobs, incoming) = mpsc::channel::<Job>();
         std::thread::Builder::new().name("spawner".to_owned()).spawn(move || {
-            for job in jobs {
+            for job in incoming {
                 job();
             }
         })?;
-        Ok(Self(sender))
+        Ok(Self { jobs, sandbox })
     }
 
-    pub(crate) async fn spawn(&self, launch: Launch) -> io::Result<Child> {
+    /// The walls that its children stand behind.
+    pub(crate) fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+
+    pub(crate) async fn spawn(&self, launch: Launch) -> Result<Child, SpawnError> {
+        let ended = || SpawnError { wall: None, error: io::Error::other("the spawner has ended") };
         let (reply, child) = oneshot::channel();
         let handle = tokio::runtime::Handle::current();
+        let sandbox = self.sandbox.clone();
         let job = Box::new(move || {
             let _entered = handle.enter();
             // If the caller has gone, the child goes too, being killed on drop.
-            let _ = reply.send(launch.command().spawn());
+            let _ = reply.send(start(&sandbox, launch));
         });
-        self.0.send(job).map_err(|_| io::Error::other("the spawner has ended"))?;
-        child.await.map_err(|_| io::Error::other("the spawner has ended"))?
+        self.jobs.send(job).map_err(|_| ended())?;
+        child.await.map_err(|_| ended())?
     }
+}
+
+fn start(sandbox: &Sandbox, launch: Launch) -> Result<Child, SpawnError> {
+    let failed = |error| SpawnError { wall: None, error };
+    let pipe = || {
+        let (reader, writer) = io::pipe()?;
+        Ok((Receiver::from_owned_fd(reader.into())?, OwnedFd::from(writer)))
+    };
+    let (stdout, out) = pipe().map_err(failed)?;
+    let (stderr, err) = pipe().map_err(failed)?;
+    let process = sandbox.spawn(launch, [out, err])?;
+    Ok(Child { process, stdout: Some(stdout), stderr: Some(stderr) })
+}
+
+/// For a process that reads nothing.
+pub(crate) fn dev_null() -> io::Result<OwnedFd> {
+    Ok(std::fs::File::open("/dev/null")?.into())
 }
 
 /// Keeps descriptors that this process inherited (from a shell, a service manager) from the children. Everything opened

@@ -10,6 +10,7 @@ mod folder;
 mod hop_by_hop;
 mod launch;
 mod memory;
+mod sandbox;
 mod source_map;
 mod supervisor;
 mod worker;
@@ -22,6 +23,7 @@ pub use egress::{
 };
 pub use hop_by_hop::strip_hop_by_hop;
 pub use memory::room;
+pub use sandbox::{NoWall, RequiredWalls, Sandbox, Wall, Walls};
 pub use supervisor::{Runtime, RuntimeConfig, RuntimeError, WorkerError, WorkerState, WorkerStatus};
 pub use worker::{
     Assignment, Cleaner, Egress, End, Exit, INVOCATION_HEADER, InvokeError, Lease, Limits, LogLine, Outbound, Outcome,

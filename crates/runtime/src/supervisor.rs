@@ -84,15 +84,14 @@ impl Runtime {
     pub fn start(config: RuntimeConfig, logs: mpsc::Sender<LogLine>, outbound: Outbound) -> Result<Self, RuntimeError> {
         let dir = config::prepare(&config.dir)?;
         let bootstrap = dir.join("bootstrap.mjs");
-        folder::write_private(&bootstrap, BOOTSTRAP.as_bytes())?;
+        folder::write_shared(&bootstrap, BOOTSTRAP.as_bytes())?;
         let booter = Booter {
-            deno: config.deno.path().to_path_buf(),
             dir,
             bootstrap,
             deny_net: config::denied(&config.deny_net),
             logs,
             outbound,
-            spawner: Spawner::start()?,
+            spawner: Spawner::start(config.sandbox)?,
             room: Arc::<Room>::default(),
         };
         let inner = Arc::new(Inner {

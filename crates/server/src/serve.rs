@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use envelope::{KeyFileError, RootKey};
-use runtime::{Broker, BrokerConfig, Bundler, Deno, LogLine, Outbound, Runtime, RuntimeConfig, Sent, Trust};
+use runtime::{Broker, BrokerConfig, Bundler, Deno, LogLine, Outbound, Runtime, RuntimeConfig, Sandbox, Sent, Trust};
 use store::{Location, Store};
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -283,12 +283,17 @@ async fn functions(
 ) -> Result<(Functions, String), String> {
     let deno = Deno::find(config.deno.as_deref()).await.map_err(|error| error.to_string())?;
     let version = deno.version().to_owned();
-    let bundler = Bundler::new(deno.clone(), config.data.join("deno-cache")).map_err(|error| error.to_string())?;
+    let sandbox = Sandbox::find(&deno, &config.data.join("workers")).await.map_err(|error| error.to_string())?;
+    for (wall, why) in sandbox.walls().iter().filter_map(|(wall, missing)| Some((wall, missing?))) {
+        tracing::info!(%wall, why, "a wall around workers does not stand: {}", wall.without());
+    }
+    let bundler =
+        Bundler::new(deno, sandbox.clone(), config.data.join("deno-cache")).map_err(|error| error.to_string())?;
     let (max_workers, pool) = runtime::room();
     let cores = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
     tracing::info!(max_workers, pool, workers_per_function = cores, "functions can run");
     let settings = RuntimeConfig {
-        deno,
+        sandbox,
         dir: workers_dir(&config.data),
         max_workers,
         workers_per_function: cores.min(max_workers),

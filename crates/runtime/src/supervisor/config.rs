@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::deno::Deno;
 use crate::folder;
+use crate::sandbox::Sandbox;
 
 /// The shorter of Linux's and macOS's limits on a socket's path, less the terminator.
 const SOCKET_PATH_BYTES: usize = 103;
@@ -16,8 +16,8 @@ const METADATA: [&str; 3] = ["169.254.169.254", "[fd00:ec2::254]", "metadata.goo
 /// How a [`Runtime`](crate::Runtime) runs its workers.
 #[derive(Debug, Clone)]
 pub struct RuntimeConfig {
-    /// The engine.
-    pub deno: Deno,
+    /// The engine, and the walls around it.
+    pub sandbox: Sandbox,
     /// Where workers' folders and sockets lie: no other runtime may use it, what an earlier one left is removed. Made
     /// with mode 0700; at most 91 bytes long, because the paths of sockets are short.
     pub dir: PathBuf,

@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, SystemTime};
@@ -13,7 +12,6 @@ use domain::redact::Redactor;
 use serde::ser::{Serialize, SerializeMap as _, SerializeStruct as _, Serializer};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::process::Child;
 use tokio::sync::{mpsc, watch};
 use zeroize::Zeroizing;
 
@@ -24,7 +22,8 @@ use super::room::Room;
 use super::{Assignment, Egress, LogLine, Outbound, Sent, Stream, WorkerKey};
 use crate::egress::{EgressRecord, EgressWorker, Placeholders};
 use crate::folder::{Folder, file_url, random_hex};
-use crate::launch::{Launch, Spawner};
+use crate::launch::{Child, Launch, Spawner};
+use crate::sandbox::{Owner, Rules};
 
 /// Nothing can be made under it: workers share no cache, and one of their own would only cost time.
 const NO_CACHE: &str = "/dev/null/none";
@@ -39,6 +38,9 @@ const RECORDS: usize = 64;
 /// Operators' settings that a worker needs to trust the right certificate authorities.
 const PASSED_ON: [&str; 4] = ["SSL_CERT_FILE", "SSL_CERT_DIR", "DENO_CERT", "DENO_TLS_CA_STORE"];
 
+/// Those of them that name files and folders, which it must then be able to read.
+const CERTIFICATES: [&str; 3] = ["SSL_CERT_FILE", "SSL_CERT_DIR", "DENO_CERT"];
+
 /// Why a worker did not come to serve. Shared by all who waited for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum BootError {
@@ -51,7 +53,6 @@ pub(crate) enum BootError {
 
 /// What all workers of a runtime are made with.
 pub(crate) struct Booter {
-    pub(crate) deno: PathBuf,
     pub(crate) dir: PathBuf,
     pub(crate) bootstrap: PathBuf,
     pub(crate) deny_net: String,
@@ -66,6 +67,8 @@ pub(crate) struct Unassigned {
     id: String,
     memory_mib: u32,
     folder: Folder,
+    /// Whose the folder has to be.
+    owner: Option<Owner>,
     child: Child,
     control: UnixStream,
     /// Where its requests come in.
@@ -103,16 +106,27 @@ impl Booter {
         let control = UnixStream::from_std(ours)?;
         let way_out = folder.path().join(WAY_OUT);
         let proxy = UnixListener::bind(&way_out)?;
+        let owner = self.spawner.sandbox().owner()?;
+        for path in [folder.path(), &way_out] {
+            hand_over(path, owner)?;
+        }
+        let certificates = CERTIFICATES.into_iter().filter_map(std::env::var_os).map(PathBuf::from);
+        let rules = Rules {
+            read: std::iter::once(self.bootstrap.clone()).chain(certificates).collect(),
+            listen: Some(folder.path().to_path_buf()),
+            owner,
+            ..Rules::default()
+        };
         let launch = Launch {
-            program: self.deno.clone(),
             args: self.arguments(folder.path(), &folder.path().join("s"), memory_mib),
             env: environment(&way_out),
             dir: folder.path().to_path_buf(),
             memory_bytes: (u64::from(memory_mib) + OVERHEAD_MIB) << 20,
-            stdin: Stdio::from(OwnedFd::from(theirs)),
+            stdin: OwnedFd::from(theirs),
+            rules,
         };
         let child = self.spawner.spawn(launch).await?;
-        Ok(Unassigned { id, memory_mib, folder, child, control, proxy })
+        Ok(Unassigned { id, memory_mib, folder, owner, child, control, proxy })
     }
 
     /// Makes a waiting process into a function's worker; it may not serve yet. The future must be driven: it ends when
@@ -124,10 +138,11 @@ impl Booter {
         mut assignment: Assignment,
     ) -> std::io::Result<(Arc<Worker>, impl Future<Output = ()> + Send + 'static)> {
         let socket = unassigned.socket();
-        let Unassigned { id, folder, mut child, control: ours, proxy, .. } = unassigned;
+        let Unassigned { id, folder, owner, mut child, control: ours, proxy, .. } = unassigned;
         let nonce = random_hex(16)?;
         let entry = folder.path().join("main.mjs");
         crate::folder::write_private(&entry, assignment.code.as_bytes())?;
+        hand_over(&entry, owner)?;
 
         let Egress { policy, brokered, .. } = std::mem::take(&mut assignment.egress);
         // A value that comes back by a way that the broker cannot see into must not stand in a log either.
@@ -161,7 +176,7 @@ impl Booter {
         outlet.serve(proxy);
         tokio::spawn(pass_on(incoming, Arc::clone(&sink), self.outbound.sent.clone()));
         let connections = Connections::new(socket);
-        let pid = child.id().unwrap_or_default();
+        let pid = child.id();
         let room = Arc::clone(&self.room);
         let worker = Arc::new(Worker::new(pid, &assignment, nonce, Arc::clone(&sink), connections, control, room));
 
@@ -258,6 +273,10 @@ async fn pass_on(mut records: mpsc::Receiver<EgressRecord>, sink: Arc<Sink>, sen
             return;
         }
     }
+}
+
+fn hand_over(path: &Path, owner: Option<Owner>) -> std::io::Result<()> {
+    owner.map_or(Ok(()), |owner| owner.take(path))
 }
 
 /// The process environment of a worker. Deno reads these before any code runs; no secret is among them.

@@ -161,6 +161,15 @@ pub(crate) fn used(pid: u32) -> Option<Duration> {
     Some(Duration::from_millis(ticks * 1000 / per_second.max(1)))
 }
 
+/// The memory that a process has for itself, or shares with nobody outside it, in bytes. `None` where the system does not tell.
+pub(crate) fn resident(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let kib = |name: &str| {
+        status.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse::<u64>().ok())
+    };
+    Some((kib("RssAnon:")? + kib("RssShmem:")?) << 10)
+}
+
 #[cfg(test)]
 mod tests {
     use std::task::{Context, Poll, Waker};
@@ -202,5 +211,14 @@ mod tests {
             std::hint::spin_loop();
         }
         assert!(super::used(std::process::id()).unwrap_or_default() > before);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_system_tells_memory() {
+        let before = super::resident(std::process::id()).unwrap_or_default();
+        let held = vec![1_u8; 64 << 20];
+        let after = super::resident(std::process::id()).unwrap_or_default();
+        assert!(before > 0 && after >= before + (48 << 20), "{before} {after} {}", held.len());
     }
 }

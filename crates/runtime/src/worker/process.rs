@@ -11,7 +11,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use zeroize::Zeroizing;
 
 use super::connection::Connections;
-use super::ledger::{Ledger, used};
+use super::ledger::{Ledger, resident, used};
 use super::output::Sink;
 use super::probe::Probe;
 use super::room::Room;
@@ -25,6 +25,11 @@ const ANSWER: Duration = Duration::from_millis(500);
 /// So many invocations at once are enough for one worker, even if all of them only wait.
 const CONCURRENCY: u64 = 100;
 
+/// A worker that is not in use is looked at less often by so much.
+const SELDOM: u64 = 16;
+/// What a worker may have in memory beside the heap of a function: buffers, WebAssembly, and Deno's own.
+pub(crate) const BESIDE_BYTES: u64 = 256 << 20;
+
 /// How a worker's process ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -37,7 +42,7 @@ pub enum Exit {
     Unresponsive,
     /// An invocation used more processor time than it may and the worker no longer answered.
     CpuExceeded,
-    /// The JavaScript heap was full.
+    /// The JavaScript heap was full, or all its memory.
     OutOfMemory,
     /// The function ended its own process.
     Code(i32),
@@ -86,6 +91,7 @@ pub(crate) struct Worker {
     verdict: Mutex<Option<Exit>>,
     control: mpsc::UnboundedSender<Zeroizing<Vec<u8>>>,
     pings: AtomicU64,
+    samples: AtomicU64,
     probe: Probe,
     room: Arc<Room>,
     exit: watch::Sender<Option<Exit>>,
@@ -122,6 +128,7 @@ impl Worker {
             verdict: Mutex::new(None),
             control,
             pings: AtomicU64::new(0),
+            samples: AtomicU64::new(0),
             probe: Probe::default(),
             room,
             exit: watch::Sender::new(None),
@@ -249,13 +256,23 @@ impl Worker {
     }
 
     /// One look at the invocations under way, of many: ends those that are over a limit, and finds out whether another
-    /// worker would help.
+    /// worker would help. Ends the worker if it takes more memory than it may; code can have such that no limit of the system counts.
     pub(crate) fn sample(&self, now: Instant) {
         let leases = self.leases();
+        let turn = self.samples.fetch_add(1, Ordering::Relaxed);
+        if (leases > 0 || turn.is_multiple_of(SELDOM))
+            && resident(self.pid).is_some_and(|bytes| bytes > self.memory_bytes())
+        {
+            self.kill(Exit::OutOfMemory);
+        }
         if leases > 0 {
             self.ledger.sample(now, used(self.pid));
         }
         self.probe.sample(now, leases, *self.sink.pong.borrow(), || self.ping());
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        (u64::from(self.limits.memory_mib) << 20) + BESIDE_BYTES
     }
 
     /// Whether it has as much to do as one event loop can.

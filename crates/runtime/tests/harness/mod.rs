@@ -19,9 +19,9 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::Request;
 use runtime::{
     Assignment, Broker, BrokerConfig, Bundle, BundleError, Bundler, Deno, Egress, InvokeError, Limits, LogLine,
-    Outbound, Outcome, Runtime, RuntimeConfig, Source, WorkerError, WorkerKey,
+    Outbound, Outcome, Runtime, RuntimeConfig, Sandbox, Source, WorkerError, WorkerKey,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OnceCell, mpsc, oneshot};
 
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -37,6 +37,13 @@ pub fn outbound() -> Outbound {
 pub async fn deno() -> Deno {
     let explicit = std::env::var_os("TRESOR_DENO").map(PathBuf::from);
     Deno::find(explicit.as_deref()).await.unwrap()
+}
+
+/// The walls around it, which are the same for all tests.
+pub async fn sandbox() -> Sandbox {
+    static FOUND: OnceCell<Sandbox> = OnceCell::const_new();
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    FOUND.get_or_init(|| async { Sandbox::find(&deno().await, dir).await.unwrap() }).await.clone()
 }
 
 fn read(folder: &Path, below: &Path, source: &mut Source) {
@@ -59,7 +66,7 @@ pub fn source(scenario: &str) -> Source {
 
 pub async fn bundle(scenario: &str) -> Result<Bundle, BundleError> {
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bundler");
-    Bundler::new(deno().await, cache).unwrap().bundle(&source(scenario)).await
+    Bundler::new(deno().await, sandbox().await, cache).unwrap().bundle(&source(scenario)).await
 }
 
 pub fn secret(name: &str, value: &str) -> (SecretName, Value) {
@@ -154,7 +161,7 @@ impl Host {
     pub async fn with(adjust: impl FnOnce(&mut RuntimeConfig)) -> Self {
         let dir = tempfile::Builder::new().prefix("rt").tempdir().unwrap();
         let mut config = RuntimeConfig {
-            deno: deno().await,
+            sandbox: sandbox().await,
             dir: dir.path().join("r"),
             max_workers: 8,
             workers_per_function: 2,

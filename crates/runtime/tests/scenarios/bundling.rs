@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use runtime::{BundleError, Bundler, Source};
 
-use crate::harness::{Function, Host, bundle, deno, source};
+use crate::harness::{Function, Host, bundle, deno, sandbox, source};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_source_gives_the_same_digest() {
@@ -85,7 +85,7 @@ async fn the_bundler_is_ended_when_its_time_is_up() {
 }
 
 async fn bundler(cache: &std::path::Path, millis: u64) -> Bundler {
-    Bundler::with_timeout(deno().await, cache.to_path_buf(), Duration::from_millis(millis)).unwrap()
+    Bundler::with_timeout(deno().await, sandbox().await, cache.to_path_buf(), Duration::from_millis(millis)).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,11 +15,11 @@ async fn press(host: &Host, function: &Function, path: &str, callers: usize, eno
     let calling = (0..callers).map(|_| {
         let invoker = host.invoker();
         async move {
-            let mut pids = BTreeSet::new();
+            let mut workers = BTreeSet::new();
             while !enough.load(Ordering::SeqCst) {
-                pids.insert(invoker.get(function, path).await.0.unwrap().text);
+                workers.insert(invoker.get(function, path).await.0.unwrap().text);
             }
-            pids
+            workers
         }
     });
     join_all(calling).await.into_iter().flatten().collect()
@@ -37,12 +37,12 @@ async fn a_function_that_computes_gets_more_workers_and_loses_them_again() {
         until("both work", || counts() >= 3).await;
         enough.store(true, Ordering::SeqCst);
     };
-    let (pids, ()) = tokio::join!(pressing, watching);
-    assert_eq!(pids.len(), 2, "no more than configured, and no call failed");
+    let (workers, ()) = tokio::join!(pressing, watching);
+    assert_eq!(workers.len(), 2, "no more than configured, and no call failed");
     until("the second went before its time", || host.runtime.workers().len() == 1).await;
     // A change retires all of them.
     host.runtime.retire(|_| true);
-    assert!(!pids.contains(&host.get(&function.generation(2, "new-value"), "/").await.unwrap().text));
+    assert!(!workers.contains(&host.get(&function.generation(2, "new-value"), "/").await.unwrap().text));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,8 +54,8 @@ async fn a_function_that_waits_serves_all_from_one_worker() {
         let (invoker, function) = (host.invoker(), &function);
         async move { invoker.get(function, "/wait?500").await.0.unwrap().text }
     });
-    let pids: BTreeSet<_> = join_all(calls).await.into_iter().collect();
-    assert_eq!(pids.len(), 1);
+    let workers: BTreeSet<_> = join_all(calls).await.into_iter().collect();
+    assert_eq!(workers.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -97,12 +97,13 @@ async fn processor_time_is_limited_for_a_loop_and_for_many_small_pieces() {
     let neighbour = function.generation(9, "other-value");
     let other = host.get(&neighbour, "/").await.unwrap().text;
     // The process keeps the processor: it is ended.
-    let pid = host.get(&function, "/").await.unwrap().text;
+    host.get(&function, "/").await.unwrap();
+    let pid = host.runtime.workers().iter().find(|worker| worker.key.generation == 1).unwrap().pid;
     let (result, outcome) = host.invoker().get(&function, "/compute?30000").await;
     assert!(matches!(result, Err(Failure::Invoke(InvokeError::CpuExceeded { .. }))), "{result:?}");
     assert_eq!(outcome, Some(Outcome::CpuExceeded));
     host.line(|line| line.text.contains("used up its processor time")).await;
-    until("the process is gone", || !crate::harness::alive(pid.parse().unwrap())).await;
+    until("the process is gone", || !crate::harness::alive(pid)).await;
     // It turns its event loop all the time: only the invocation is ended, and the worker takes no other.
     let (result, _) = host.invoker().get(&function, "/compute-on?30000").await;
     assert!(matches!(result, Err(Failure::Invoke(InvokeError::CpuExceeded { .. }))), "{result:?}");

@@ -1,4 +1,6 @@
-// `/compute?MS` keeps the processor, `/wait?MS` only waits, `/large?BYTES` answers so much, `/` tells the process.
+// `/compute?MS` keeps the processor, `/wait?MS` only waits, `/large?BYTES` answers so much, `/` tells the worker.
+const me = crypto.randomUUID();
+
 function compute(millis: number) {
   const until = performance.now() + millis;
   while (performance.now() < until);
@@ -27,5 +29,5 @@ Deno.serve(async (request) => {
       },
     }));
   }
-  return new Response(String(Deno.pid));
+  return new Response(me);
 });

@@ -1,3 +1,5 @@
+const me = crypto.randomUUID();
+
 Deno.serve(async (request) => {
   if (request.url.endsWith("/loop")) for (;;);
   if (request.url.endsWith("/wait")) await new Promise(() => {});
@@ -5,5 +7,5 @@ Deno.serve(async (request) => {
     return new Response(new ReadableStream({ start: (c) => c.enqueue(new TextEncoder().encode("one")) }));
   }
   if (request.url.endsWith("/slow")) await new Promise((resolve) => setTimeout(resolve, 900));
-  return new Response(String(Deno.pid));
+  return new Response(me);
 });

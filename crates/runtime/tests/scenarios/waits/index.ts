@@ -1,4 +1,5 @@
 // Answers `/hold` when told by `/release`, and says which value it holds.
+const me = crypto.randomUUID();
 let release: () => void;
 const released = new Promise<void>((resolve) => (release = resolve));
 
@@ -13,6 +14,6 @@ export default {
     if (pathname === "/background") {
       ctx.waitUntil(new Promise((resolve) => setTimeout(resolve, 200)).then(() => console.log("background done")));
     }
-    return new Response(`${env.API_KEY} ${Deno.pid}`);
+    return new Response(`${env.API_KEY} ${me}`);
   },
 };
