@@ -141,6 +141,15 @@ impl Client {
         self.read(self.succeed(request).await?).await
     }
 
+    /// Sends `body` as JSON with a request that was begun, and reads the answer.
+    pub(crate) async fn send_json<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+        body: &impl Serialize,
+    ) -> Done<T> {
+        self.read(self.succeed(request.json(body).timeout(CALL)).await?).await
+    }
+
     /// Sends JSON that holds a value. The buffer is zeroized when the request is done with it.
     pub(crate) async fn call_sensitive<T: DeserializeOwned>(
         &self,

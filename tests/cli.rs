@@ -19,14 +19,26 @@ fn the_life_of_a_secret() {
     assert_eq!(said(&["secret", "list"]), "exit 0\n--\nNo secrets yet. Put one: tresor secret put NAME");
     assert_eq!(
         put(&["secret", "put", "OPENAI_API_KEY"], "sk-proj-abc123xyz789\n"),
-        "exit 0\nStored OPENAI_API_KEY in production as version 1: sk-p****z789\n--"
+        "exit 0\nStored OPENAI_API_KEY in production as version 1: sk-p****z789\n--\n\
+         warning: the value has not the form of key of a project or service account of OpenAI"
     );
     assert_eq!(
         put(
-            &["secret", "put", "OPENAI_API_KEY", "--note", "for \u{1b}[31mchat", "--rotate-after-days", "90"],
+            &[
+                "secret",
+                "put",
+                "OPENAI_API_KEY",
+                "--note",
+                "for \u{1b}[31mchat",
+                "--rotate-after-days",
+                "90",
+                "--version-note",
+                "the\u{7} old one leaked"
+            ],
             "sk-proj-abc123xyz000"
         ),
-        "exit 0\nStored OPENAI_API_KEY in production as version 2: sk-p****z000\n--"
+        "exit 0\nStored OPENAI_API_KEY in production as version 2: sk-p****z000\n--\n\
+         warning: the value has not the form of key of a project or service account of OpenAI"
     );
     assert_eq!(
         said(&["secret", "list"]),
@@ -40,11 +52,51 @@ fn the_life_of_a_secret() {
     );
     assert_eq!(
         said(&["secret", "versions", "OPENAI_API_KEY"]),
-        "exit 0\nVERSION  MASK  CREATED  BY  CURRENT\n2  sk-p****z000  just now  admin  current\n1  sk-p****z789  just now  admin  -\n--"
+        "exit 0\nVERSION  MASK  CREATED  BY  STATE  NOTE\n2  sk-p****z000  just now  admin  current  the\\u{7} old one leaked\n1  sk-p****z789  just now  admin  -  -\n--"
     );
     assert_eq!(
         said(&["secret", "activate", "OPENAI_API_KEY", "1"]),
         "exit 0\nActivated version 1 of OPENAI_API_KEY in production\n--"
+    );
+    assert!(
+        put(&["secret", "put", "OPENAI_API_KEY"], "sk-proj-abc123xyz789")
+            .starts_with("exit 0\nOPENAI_API_KEY in production has this value already, as version 1: sk-p****z789\n--"),
+    );
+    assert!(
+        put(&["secret", "put", "OPENAI_API_KEY", "--note", ""], "sk-proj-abc123xyz789")
+            .contains("as version 1: sk-p****z789; its settings changed\n--"),
+    );
+    assert_eq!(
+        said(&[
+            "secret",
+            "put",
+            "OPENAI_API_KEY",
+            "--keep-value",
+            "--rotate-after-days",
+            "0",
+            "--rotate-by",
+            "2031-02-03"
+        ]),
+        "exit 0\nChanged the settings of OPENAI_API_KEY in production\n--"
+    );
+    let changed = server.run(&["secret", "get", "OPENAI_API_KEY", "--json"]).ok().json();
+    assert_eq!(
+        (changed.get("rotate_after_days"), changed["rotate_by"].as_str()),
+        (None, Some("2031-02-03T23:59:59.000Z"))
+    );
+    assert_eq!(server.run(&["secret", "put", "OPENAI_API_KEY", "--keep-value", "--host", "x.example"]).code, 2);
+    assert_eq!(
+        said(&["secret", "destroy", "OPENAI_API_KEY", "2"]),
+        "exit 2\n--\nerror: Destroy version 2 of OPENAI_API_KEY in production? Its value is gone for good then. \
+         There is no terminal to answer on, so nothing was done.\nhint: add --yes if you are sure"
+    );
+    assert_eq!(
+        said(&["secret", "destroy", "OPENAI_API_KEY", "2", "--yes"]),
+        "exit 0\nDestroyed version 2 of OPENAI_API_KEY in production\n--"
+    );
+    assert!(said(&["secret", "versions", "OPENAI_API_KEY"]).contains("2  sk-p****z000  just now  admin  destroyed"));
+    assert!(
+        said(&["secret", "activate", "OPENAI_API_KEY", "2"]).starts_with("exit 5\n--\nerror: version 2 was destroyed")
     );
 
     assert_eq!(
@@ -102,7 +154,10 @@ fn settings_of_the_account() {
 #[test]
 fn if_version_guards_against_the_changes_of_others() {
     let server = TestServer::start();
-    let put = |version: &str| server.run_with(&["secret", "put", "KEY", "--if-version", version], CANARY.as_bytes());
+    let put = |version: &str| {
+        let value = format!("{CANARY}-{version}");
+        server.run_with(&["secret", "put", "KEY", "--if-version", version], value.as_bytes())
+    };
     assert_eq!(put("1").code, 4);
     put("0").ok();
     assert_eq!(put("0").code, 5);
@@ -181,6 +236,7 @@ fn json_on_every_command_that_prints() {
         &["secret", "get", "KEY"],
         &["secret", "versions", "KEY"],
         &["secret", "activate", "KEY", "1"],
+        &["secret", "put", "KEY", "--keep-value", "--note", "x"],
         &["function", "list"],
         &["environment", "list"],
         &["environment", "put", "test"],

@@ -58,6 +58,7 @@ fn providers_are_looked_up_and_values_suggest_theirs() {
         server
             .run_with(&["secret", "put", "STRIPE_SECRET_KEY", "--delivery", "brokered"], key.as_bytes())
             .transcript(&server),
-        "exit 0\nStored STRIPE_SECRET_KEY in production as version 1: sk_t****0a1B\n--\nIts value goes only to api.stripe.com, files.stripe.com"
+        "exit 0\nStored STRIPE_SECRET_KEY in production as version 1: sk_t****0a1B\n--\nIts value goes only to api.stripe.com, files.stripe.com\n\
+         warning: the value is a test key; nothing real will happen with it in production"
     );
 }

@@ -132,7 +132,7 @@ fn values_are_exposed_in_few_places() {
         "crates/server/src/service/checks.rs",
         "crates/server/src/service/jwt/mod.rs",
         "crates/server/src/service/providers.rs",
-        "crates/server/src/service/secrets.rs",
+        "crates/server/src/service/put.rs",
         "src/commands/secret.rs",
         "src/input.rs",
     ];

@@ -15,6 +15,7 @@ pub(crate) enum SecretCommand {
     ///
     ///   tresor secret put OPENAI_API_KEY
     ///   tresor secret put TLS_KEY --note "for the mail relay" < key.pem
+    ///   tresor secret put OPENAI_API_KEY --keep-value --rotate-after-days 90
     #[command(verbatim_doc_comment)]
     Put(Put),
     /// Store the secrets of a file: all of them or, where a line is rejected, none
@@ -49,6 +50,18 @@ pub(crate) enum SecretCommand {
     ///
     /// The server sends the value to the provider's own host, in a request that changes nothing, and shows what came of it.
     Check(Named),
+    /// Destroy the value of an earlier version for good; its number, mask and note stay
+    Destroy {
+        /// The secret
+        name: String,
+        /// The version's number; not the current one
+        version: u64,
+        #[command(flatten)]
+        place: InEnvironment,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+    },
     /// Delete a secret with all its versions in one environment
     Delete {
         #[command(flatten)]
@@ -106,9 +119,18 @@ pub(crate) struct Put {
     /// What people should know about it; no secrets in here
     #[arg(long, value_name = "TEXT")]
     pub(crate) note: Option<String>,
-    /// After how many days the value should be replaced
+    /// Why this value is put; kept with its version
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) version_note: Option<String>,
+    /// After how many days the value should be replaced; 0 with --keep-value: never
     #[arg(long, value_name = "DAYS")]
     pub(crate) rotate_after_days: Option<u32>,
+    /// When this value stops working or must be replaced, like 2027-03-31
+    #[arg(long, value_name = "DAY")]
+    pub(crate) rotate_by: Option<String>,
+    /// Ask for no value: change notes and rotation only
+    #[arg(long, conflicts_with_all = ["delivery", "hosts"])]
+    pub(crate) keep_value: bool,
     /// Only if this is the current version; 0: only if there is no such secret
     #[arg(long, value_name = "VERSION")]
     pub(crate) if_version: Option<u64>,

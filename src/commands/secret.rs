@@ -4,7 +4,9 @@ use domain::{SecretName, Value};
 use reqwest::Method;
 use reqwest::header::{HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use serde::Serialize;
-use server::wire::{ActivateSecret, Check, CheckSecret, Secret, SecretVersion};
+use server::wire::{
+    ActivateSecret, ChangeSecret, Check, CheckSecret, DestroyVersion, Secret, SecretVersion, StoredSecret, Warning,
+};
 use zeroize::Zeroizing;
 
 use super::{Context, import};
@@ -33,6 +35,9 @@ pub(super) async fn run(context: &Context, command: SecretCommand) -> Done {
             context.output.show(&secret, |secret| format!("Activated version {version} of {}", place_of(secret)))
         }
         SecretCommand::Check(named) => check(context, named).await,
+        SecretCommand::Destroy { name, version, place, yes } => {
+            destroy(context, &name, DestroyVersion { version, environment: place.environment }, yes).await
+        }
         SecretCommand::Delete { named, yes } => {
             delete(context, &named.name, named.place.environment.as_deref(), yes).await
         }
@@ -56,7 +61,11 @@ struct PutBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    version_note: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     rotate_after_days: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rotate_by: Option<&'a str>,
 }
 
 async fn put(context: &Context, args: Put) -> Done {
@@ -66,20 +75,61 @@ async fn put(context: &Context, args: Put) -> Done {
     // Before the value is asked for: nobody should type one for a name that is refused or a server that is not named.
     let name = SecretName::parse(&args.name)?;
     let client = context.client()?;
-    let mut request = client.request(Method::PUT, &path(name.as_str())?)?;
+    let method = if args.keep_value { Method::PATCH } else { Method::PUT };
+    let mut request = client.request(method, &path(name.as_str())?)?;
     match args.if_version {
         Some(0) => request = request.header(IF_NONE_MATCH, "*"),
         Some(version) => request = request.header(IF_MATCH, etag_of(&client, &args, version).await?),
         None => {}
     }
-    let value = input::value(&name)?;
-    let secret: Secret = client.call_sensitive(request, body(&args, &value)?).await?;
-    if args.hosts.is_empty() && secret.delivery == "brokered" {
-        context.output.note(&format!("Its value goes only to {}", clean(&secret.hosts.join(", "))));
+    if args.keep_value {
+        let secret: Secret = client.send_json(request, &change(args)).await?;
+        return context.output.show(&secret, |secret| format!("Changed the settings of {}", place_of(secret)));
     }
-    context.output.show(&secret, |secret| {
-        format!("Stored {} as version {}: {}", place_of(secret), secret.version, clean(&secret.mask))
-    })
+    let value = input::value(&name)?;
+    let stored: StoredSecret = client.call_sensitive(request, body(&args, &value)?).await?;
+    if args.hosts.is_empty() && stored.secret.delivery == "brokered" {
+        context.output.note(&format!("Its value goes only to {}", clean(&stored.secret.hosts.join(", "))));
+    }
+    context.output.show(&stored, stored_words)?;
+    tell(context, &stored.warnings);
+    Ok(())
+}
+
+fn stored_words(stored: &StoredSecret) -> String {
+    let secret = &stored.secret;
+    let (place, mask) = (place_of(secret), clean(&secret.mask));
+    match stored.outcome.as_str() {
+        "same" => format!("{place} has this value already, as version {}: {mask}", secret.version),
+        "settings" => {
+            format!("{place} has this value already, as version {}: {mask}; its settings changed", secret.version)
+        }
+        _ => format!("Stored {place} as version {}: {mask}", secret.version),
+    }
+}
+
+/// Says what may be wrong with a value. With `--json` it is in the answer.
+fn tell(context: &Context, warnings: &[Warning]) {
+    for warning in warnings {
+        let better = warning.suggestion.as_ref().map(|name| format!("; better: {}", clean(name))).unwrap_or_default();
+        let text = format!("{}{better}", clean(&warning.detail));
+        match (context.output.is_json(), warning.severity.as_str()) {
+            (true, _) => {}
+            (false, "warning") => context.output.warn(&text),
+            (false, _) => context.output.note(&format!("note: {text}")),
+        }
+    }
+}
+
+/// The settings of a put that keeps the value.
+fn change(args: Put) -> ChangeSecret {
+    ChangeSecret {
+        environment: args.place.environment,
+        note: args.note,
+        version_note: args.version_note,
+        rotate_after_days: args.rotate_after_days.map(|days| Some(days).filter(|days| *days > 0)),
+        rotate_by: args.rotate_by.map(|day| Some(day).filter(|day| day != "never")),
+    }
 }
 
 /// The ETag of `version`, if that is the current one: the server compares it again when it stores.
@@ -101,12 +151,15 @@ fn body(args: &Put, value: &Value) -> Done<Zeroizing<Vec<u8>>> {
         delivery: args.delivery.as_deref(),
         hosts: (!args.hosts.is_empty()).then_some(&args.hosts),
         note: args.note.as_deref(),
+        version_note: args.version_note.as_deref(),
         rotate_after_days: args.rotate_after_days,
+        rotate_by: args.rotate_by.as_deref(),
     };
     // JSON writes a byte as six at most. The buffer must not grow: growing leaves a copy behind.
-    let others = args.note.as_deref().unwrap_or_default().len()
-        + args.hosts.iter().map(|host| host.len() + 3).sum::<usize>()
-        + 1_024;
+    let others =
+        [&args.note, &args.version_note, &args.rotate_by].into_iter().flatten().map(String::len).sum::<usize>()
+            + args.hosts.iter().map(|host| host.len() + 3).sum::<usize>()
+            + 1_024;
     let mut bytes = Zeroizing::new(Vec::with_capacity(6 * (value.expose().len() + others)));
     // serde_json's own error could quote what it was writing.
     serde_json::to_writer(&mut *bytes, &body)
@@ -149,6 +202,7 @@ fn detail(secret: &Secret) -> String {
         ("hosts", Some(secret.hosts.join(", "))),
         ("note", Some(secret.note.clone())),
         ("rotate", secret.rotate_after_days.map(|days| format!("after {days} days"))),
+        ("rotate by", secret.rotate_by.as_deref().map(ago)),
         ("created", Some(format!("{} by {}", ago(&secret.created_at), secret.created_by))),
         ("updated", Some(format!("{} by {}", ago(&secret.updated_at), secret.updated_by))),
         ("last used", Some(secret.last_used_at.as_deref().map_or_else(|| "never".to_owned(), ago))),
@@ -160,15 +214,20 @@ async fn versions(context: &Context, name: &str, environment: Option<&str>) -> D
     let path = format!("{}/versions", path(name)?);
     let page = context.client()?.list::<SecretVersion>(&path, &[("environment", environment)], None).await?;
     context.output.show(&page, |page| {
-        let mut table = Table::new(["VERSION", "MASK", "CREATED", "BY", "CURRENT"]);
+        let mut table = Table::new(["VERSION", "MASK", "CREATED", "BY", "STATE", "NOTE"]);
         for version in &page.items {
-            let current = if version.current { "current" } else { "" };
+            let state = match (version.current, &version.destroyed_at) {
+                (true, _) => "current",
+                (false, Some(_)) => "destroyed",
+                (false, None) => "",
+            };
             table.row([
                 version.version.to_string(),
                 version.mask.clone(),
                 ago(&version.created_at),
                 version.created_by.clone(),
-                current.to_owned(),
+                state.to_owned(),
+                version.note.clone(),
             ]);
         }
         table.render()
@@ -190,6 +249,18 @@ pub(super) fn show_check(context: &Context, what: &str, check: &Check) -> Done {
         "invalid" => Err(Failure::failed("value_invalid", format!("the provider refuses {what}"))),
         _ => Err(Failure::failed("value_unknown", format!("whether {what} works is not known"))),
     }
+}
+
+async fn destroy(context: &Context, name: &str, body: DestroyVersion, yes: bool) -> Done {
+    let place = clean(body.environment.as_deref().unwrap_or("production"));
+    let question =
+        format!("Destroy version {} of {} in {place}? Its value is gone for good then.", body.version, clean(name));
+    input::confirm(context.output, yes, &question)?;
+    let path = format!("{}/destroy", path(name)?);
+    let version: SecretVersion = context.client()?.call(Method::POST, &path, &body).await?;
+    context
+        .output
+        .show(&version, |version| format!("Destroyed version {} of {} in {place}", version.version, clean(name)))
 }
 
 async fn delete(context: &Context, name: &str, environment: Option<&str>, yes: bool) -> Done {

@@ -164,7 +164,7 @@ async fn names() {
         );
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{path}: {answer}");
     }
-    let answer = case.admin.call("PATCH", SECRET, None).await;
+    let answer = case.admin.call("POST", SECRET, None).await;
     case.refused("a method", answer, expected(405, "method_not_allowed", "")).await;
 }
 
@@ -194,6 +194,14 @@ async fn values_and_settings() {
         ("a long note", json!({ "value": marker, "note": "n".repeat(1_001) }), "note_too_long", "note"),
         ("no days", json!({ "value": marker, "rotate_after_days": 0 }), "out_of_range", "rotate_after_days"),
         ("too many days", json!({ "value": marker, "rotate_after_days": 3_651 }), "out_of_range", "rotate_after_days"),
+        (
+            "a long version note",
+            json!({ "value": marker, "version_note": "n".repeat(1_001) }),
+            "note_too_long",
+            "version_note",
+        ),
+        ("no day", json!({ "value": marker, "rotate_by": marker }), "time_invalid", "rotate_by"),
+        ("a day that is none", json!({ "value": marker, "rotate_by": "2027-02-30" }), "time_invalid", "rotate_by"),
     ] {
         case.put(what, SECRET, body, expected(422, code, field)).await;
     }
@@ -351,7 +359,15 @@ async fn conditions() {
     };
     let etag = admin.get(SECRET).await.expect(200).header("etag").to_owned();
     assert!(etag.starts_with('"') && etag.ends_with('"'), "{etag}");
-    for wrong in ["\"1\"", "1", "W/\"x\"", "\"\"", &etag.replace(".1\"", ".2\""), &format!("W/{etag}")] {
+    for wrong in [
+        "\"1\"",
+        "1",
+        "W/\"x\"",
+        "\"\"",
+        &etag.replace(".1.0\"", ".2.0\""),
+        &etag.replace(".0\"", ".1\""),
+        &format!("W/{etag}"),
+    ] {
         let answer = admin.send(put("if-match", wrong)).await;
         case.refused(wrong, answer, expected(412, "version_mismatch", "")).await;
     }
@@ -378,7 +394,8 @@ async fn conditions() {
     admin.send(put("if-match", &etag)).await.problem(412, "version_mismatch");
     // Of two puts with the same tag, one wins.
     let tag = second.header("etag").to_owned();
-    let (one, two) = tokio::join!(admin.send(put("if-match", &tag)), admin.send(put("if-match", &tag)));
+    let other = |value: &str| admin.request("PUT", SECRET).header("if-match", &tag).json(&json!({ "value": value }));
+    let (one, two) = tokio::join!(admin.send(other("one of two")), admin.send(other("two of two")));
     let mut statuses = [one.status, two.status];
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 412]);

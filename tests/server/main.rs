@@ -44,3 +44,4 @@ mod refused;
 mod rotation;
 mod sdks;
 mod settings;
+mod versions;

@@ -50,6 +50,8 @@ operations! {
     "activate_secret", Some("secrets:write"), "secret.activate", |n| format!("/api/v1/secrets/{}/activate", n.secret), Some(json!({ "version": 1, "environment": n.environment }));
     "check_secret", Some("secrets:write"), "secret.check", |n| format!("/api/v1/secrets/{}/check", n.secret), Some(json!({ "environment": n.environment }));
     "check_value", Some("secrets:write"), "secret.check", |n| "/api/v1/providers/stripe/check".to_owned(), Some(json!({ "value": VALUE, "name": n.secret, "environment": n.environment }));
+    "change_secret", Some("secrets:write"), "secret.put", |n| format!("/api/v1/secrets/{}", n.secret), Some(json!({ "note": "other", "environment": n.environment }));
+    "destroy_secret_version", Some("secrets:write"), "secret.destroy", |n| format!("/api/v1/secrets/{}/destroy", n.secret), Some(json!({ "version": 1, "environment": n.environment }));
     "delete_secret", Some("secrets:write"), "secret.delete", |n| format!("/api/v1/secrets/{}?environment={}", n.secret, n.environment), None;
     "list_providers", None, "", |n| format!("/api/v1/providers?q={}", n.secret), None;
     "get_provider", None, "", |_n| "/api/v1/providers/stripe".to_owned(), None;

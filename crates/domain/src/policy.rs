@@ -37,6 +37,7 @@ actions! {
     SecretPut = "secret.put" needs SecretsWrite,
     SecretImport = "secret.import" needs SecretsWrite,
     SecretActivate = "secret.activate" needs SecretsWrite,
+    SecretDestroy = "secret.destroy" needs SecretsWrite,
     SecretDelete = "secret.delete" needs SecretsWrite,
     SecretCheck = "secret.check" needs SecretsWrite,
     SecretSend = "secret.send" needs SecretsWrite,

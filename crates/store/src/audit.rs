@@ -92,6 +92,16 @@ reads! {
         query.fetch_all(conn).await?.iter().map(audit_row).collect()
     }
 
+    /// The body of the newest event of `action` on `name` that was done, not denied.
+    pub async fn last_done(conn, account: &AccountId, action: &str, kind: &str, name: &str) -> Result<Option<String>> {
+        let query = sqlx::query(
+            "SELECT body FROM audit_events WHERE account = $1 AND resource_kind = $2 AND resource_name = $3 \
+             AND action = $4 AND outcome = 'done' ORDER BY idx DESC LIMIT 1",
+        );
+        let query = query.bind(account.as_str()).bind(kind).bind(name).bind(action);
+        query.fetch_optional(conn).await?.map(|row| row.col("body")).transpose()
+    }
+
     /// Events oldest first from index `from`, for an export.
     pub async fn audit_events_from(conn, account: &AccountId, from: u64, limit: u32) -> Result<Vec<AuditRow>> {
         let query = sqlx::query(

@@ -58,6 +58,6 @@ pub use sessions::{LoginCodeRow, SessionRow};
 pub use store::Store;
 pub use tokens::TokenRow;
 pub use tx::Tx;
-pub use versions::{StoredValue, VersionRow};
+pub use versions::{StoredValue, ValueFacts, VersionRow};
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;

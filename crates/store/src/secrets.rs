@@ -7,6 +7,7 @@ use sqlx::any::AnyRow;
 use crate::audit::frontier_columns;
 use crate::columns::{Columns, int, json_text, millis};
 use crate::tx::Statement;
+use crate::versions::{ValueFacts, facts};
 use crate::{Result, StoreError, Tx};
 
 /// A secret with its current version's number and mask.
@@ -24,6 +25,12 @@ pub struct SecretRow {
     pub version: u64,
     /// The current version's mask.
     pub mask: String,
+    /// What else is known of the current version.
+    pub facts: ValueFacts,
+    /// When the current version was put. [`Tx::insert_secret`] and [`Tx::add_version`] take `updated_at` for it.
+    pub value_at: Timestamp,
+    /// Counts the changes of value and settings, from 0. The store counts; what a written row says is not looked at.
+    pub revision: u64,
     /// How it reaches functions.
     pub delivery: Delivery,
     /// Where it may be sent.
@@ -52,6 +59,9 @@ fn secret_row(row: &AnyRow) -> Result<SecretRow> {
         name: row.parse("name", SecretName::parse)?,
         version: row.number("version")?,
         mask: row.col("mask")?,
+        facts: facts(row)?,
+        value_at: row.time("value_at")?,
+        revision: row.number("revision")?,
         delivery: row.parse("delivery", Delivery::parse)?,
         hosts: row.json("hosts")?,
         note: row.col("note")?,
@@ -67,11 +77,20 @@ fn secret_row(row: &AnyRow) -> Result<SecretRow> {
     })
 }
 
-/// Secrets `s` with the masks of their current versions; a condition follows.
+/// What is read of secrets `s` and their current versions `v`.
+macro_rules! secret_columns {
+    () => {
+        "s.*, v.mask, v.note AS version_note, v.fingerprint, v.findings, v.mode, v.rotate_by, v.created_at AS value_at"
+    };
+}
+
+/// Secrets with what is known of their current versions; a condition follows.
 macro_rules! select_secrets {
     ($rest:literal) => {
         concat!(
-            "SELECT s.*, v.mask FROM secrets s JOIN secret_versions v \
+            "SELECT ",
+            secret_columns!(),
+            " FROM secrets s JOIN secret_versions v \
              ON v.account = s.account AND v.secret_id = s.id AND v.version = s.version ",
             $rest
         )
@@ -159,13 +178,14 @@ impl Tx {
         environment: &EnvironmentName,
         name: &SecretName,
     ) -> Result<PutView> {
-        let query = Statement::new(
+        let query = Statement::new(concat!(
             "SELECT l.size, l.frontier, \
-             (SELECT count(*) FROM environments e WHERE e.account = $1 AND e.name = $2) AS environments, s.*, v.mask \
-             FROM audit_logs l LEFT JOIN secrets s ON s.account = l.account AND s.environment = $2 AND s.name = $3 \
+             (SELECT count(*) FROM environments e WHERE e.account = $1 AND e.name = $2) AS environments, ",
+            secret_columns!(),
+            " FROM audit_logs l LEFT JOIN secrets s ON s.account = l.account AND s.environment = $2 AND s.name = $3 \
              LEFT JOIN secret_versions v ON v.account = s.account AND v.secret_id = s.id AND v.version = s.version \
              WHERE l.account = $1",
-        );
+        ));
         let query = query.bind(account.as_str()).bind(environment.as_str()).bind(name.as_str());
         let rows = self.fetch(query).await?;
         let row = rows.first().ok_or(StoreError::Missing)?;
@@ -208,15 +228,28 @@ impl Tx {
         self.insert_version(row, ciphertext).await
     }
 
-    /// Changes delivery, hosts, note, rotation and the update's time and author to the row's. `false` if there is no
-    /// such secret.
+    /// Changes delivery, hosts, note, rotation and the update's time and author to the row's, and of its current version
+    /// the note, the delivery, the hosts and when it is to be rotated. `false` if there is no such secret.
     ///
     /// # Errors
     /// The database's.
     pub async fn update_secret(&mut self, row: &SecretRow) -> Result<bool> {
+        sqlx::query(
+            "UPDATE secret_versions SET delivery = $4, hosts = $5, note = $6, rotate_by = $7 \
+             WHERE account = $1 AND secret_id = $2 AND version = $3",
+        )
+        .bind(row.account.as_str())
+        .bind(row.id.as_str())
+        .bind(int(row.version))
+        .bind(row.delivery.as_str())
+        .bind(json_text(&row.hosts))
+        .bind(&row.facts.note)
+        .bind(millis(row.facts.rotate_by))
+        .execute(self.connection().await?)
+        .await?;
         let done = sqlx::query(
             "UPDATE secrets SET delivery = $3, hosts = $4, note = $5, rotate_after_days = $6, updated_at = $7, \
-             updated_by = $8 WHERE account = $1 AND id = $2",
+             updated_by = $8, revision = revision + 1 WHERE account = $1 AND id = $2",
         )
         .bind(row.account.as_str())
         .bind(row.id.as_str())

@@ -66,6 +66,7 @@ pub(crate) enum Argument {
     Number(i64),
     MaybeNumber(Option<i64>),
     Bytes(Vec<u8>),
+    MaybeBytes(Option<Vec<u8>>),
 }
 
 impl From<&str> for Argument {
@@ -95,6 +96,12 @@ impl From<Option<i64>> for Argument {
 impl From<&[u8]> for Argument {
     fn from(bytes: &[u8]) -> Self {
         Self::Bytes(bytes.to_vec())
+    }
+}
+
+impl From<Option<Vec<u8>>> for Argument {
+    fn from(bytes: Option<Vec<u8>>) -> Self {
+        Self::MaybeBytes(bytes)
     }
 }
 
@@ -205,6 +212,7 @@ impl Tx {
                 Argument::Number(number) => arguments.add(number),
                 Argument::MaybeNumber(number) => arguments.add(number),
                 Argument::Bytes(bytes) => arguments.add(bytes),
+                Argument::MaybeBytes(bytes) => arguments.add(bytes),
             };
             added.map_err(sqlx::Error::Encode)?;
         }

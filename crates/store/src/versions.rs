@@ -3,10 +3,35 @@
 use domain::{AccountId, Delivery, EnvironmentName, HostPattern, SecretId, SecretName, Timestamp};
 use sqlx::any::AnyRow;
 
-use crate::columns::{Columns, int, json_text};
+use crate::columns::{Columns, int, json_text, millis};
 use crate::secrets::SecretRow;
 use crate::tx::Statement;
 use crate::{Result, StoreError, Tx};
+
+/// What is known of a version without decrypting it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ValueFacts {
+    /// For people: why it was put.
+    pub note: String,
+    /// Keyed, of the value: equal values of one account have equal ones. `None` once it was destroyed.
+    pub fingerprint: Option<Vec<u8>>,
+    /// What may be wrong with the value, as the service writes it.
+    pub findings: String,
+    /// The provider's mode it is for, as the service writes it; empty if that is not known.
+    pub mode: String,
+    /// When it stops working or is to be rotated, if that was said.
+    pub rotate_by: Option<Timestamp>,
+}
+
+pub(crate) fn facts(row: &AnyRow) -> Result<ValueFacts> {
+    Ok(ValueFacts {
+        note: row.col("version_note")?,
+        fingerprint: row.col("fingerprint")?,
+        findings: row.col("findings")?,
+        mode: row.col("mode")?,
+        rotate_by: row.maybe_time("rotate_by")?,
+    })
+}
 
 /// A version without its ciphertext.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +40,8 @@ pub struct VersionRow {
     pub version: u64,
     /// Its value's mask.
     pub mask: String,
+    /// What else is known of it.
+    pub facts: ValueFacts,
     /// When it was put.
     pub created_at: Timestamp,
     /// By whom.
@@ -44,6 +71,7 @@ fn version_row(row: &AnyRow) -> Result<VersionRow> {
     Ok(VersionRow {
         version: row.number("version")?,
         mask: row.col("mask")?,
+        facts: facts(row)?,
         created_at: row.time("created_at")?,
         created_by: row.col("created_by")?,
         destroyed_at: row.maybe_time("destroyed_at")?,
@@ -67,14 +95,35 @@ fn stored_value(row: &AnyRow) -> Result<StoredValue> {
     })
 }
 
+macro_rules! select_versions {
+    () => {
+        "SELECT version, mask, note AS version_note, fingerprint, findings, mode, rotate_by, created_at, created_by, \
+         destroyed_at FROM secret_versions "
+    };
+}
+
 reads! {
-    /// All versions, newest first, destroyed ones too.
-    pub async fn versions(conn, account: &AccountId, secret: &SecretId) -> Result<Vec<VersionRow>> {
-        let query = sqlx::query(
-            "SELECT version, mask, created_at, created_by, destroyed_at FROM secret_versions \
-             WHERE account = $1 AND secret_id = $2 ORDER BY version DESC",
-        );
-        query.bind(account.as_str()).bind(secret.as_str()).fetch_all(conn).await?.iter().map(version_row).collect()
+    /// Versions newest first, those before number `before`, destroyed ones too.
+    pub async fn versions(
+        conn, account: &AccountId, secret: &SecretId, before: Option<u64>, limit: u32,
+    ) -> Result<Vec<VersionRow>> {
+        let query = sqlx::query(concat!(
+            select_versions!(),
+            "WHERE account = $1 AND secret_id = $2 AND version < $3 ORDER BY version DESC LIMIT $4"
+        ));
+        let query = query.bind(account.as_str()).bind(secret.as_str());
+        let query = query.bind(before.map_or(i64::MAX, int)).bind(i64::from(limit));
+        query.fetch_all(conn).await?.iter().map(version_row).collect()
+    }
+
+    /// One version.
+    pub async fn version(
+        conn, account: &AccountId, secret: &SecretId, number: u64,
+    ) -> Result<Option<VersionRow>> {
+        let query =
+            sqlx::query(concat!(select_versions!(), "WHERE account = $1 AND secret_id = $2 AND version = $3"));
+        let query = query.bind(account.as_str()).bind(secret.as_str()).bind(int(number));
+        query.fetch_optional(conn).await?.as_ref().map(version_row).transpose()
     }
 
     /// The number that the next version must have. Ask inside the write that adds it, since the number is part of what
@@ -153,7 +202,8 @@ impl Tx {
     pub(crate) async fn insert_version(&mut self, row: &SecretRow, ciphertext: &[u8]) -> Result<()> {
         let insert = Statement::new(
             "INSERT INTO secret_versions (account, secret_id, version, mask, created_at, created_by, ciphertext, \
-             delivery, hosts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+             delivery, hosts, note, fingerprint, findings, mode, rotate_by) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         )
         .bind(row.account.as_str())
         .bind(row.id.as_str())
@@ -163,11 +213,16 @@ impl Tx {
         .bind(row.updated_by.as_str())
         .bind(ciphertext)
         .bind(row.delivery.as_str())
-        .bind(json_text(&row.hosts));
+        .bind(json_text(&row.hosts))
+        .bind(row.facts.note.as_str())
+        .bind(row.facts.fingerprint.clone())
+        .bind(row.facts.findings.as_str())
+        .bind(row.facts.mode.as_str())
+        .bind(millis(row.facts.rotate_by));
         self.defer(insert).await
     }
 
-    /// Adds version `row.version` with `row.mask`, put by `row.updated_by` at `row.updated_at`, makes it current and
+    /// Adds version `row.version` with `row.mask` and `row.facts`, put by `row.updated_by` at `row.updated_at`, makes it current and
     /// takes over the row's settings as [`Tx::update_secret`] does.
     ///
     /// # Errors
@@ -184,7 +239,7 @@ impl Tx {
         }
         let update = Statement::new(
             "UPDATE secrets SET delivery = $3, hosts = $4, note = $5, rotate_after_days = $6, updated_at = $7, \
-             updated_by = $8, version = $9, next_version = $9 + 1 WHERE account = $1 AND id = $2",
+             updated_by = $8, version = $9, next_version = $9 + 1, revision = revision + 1 WHERE account = $1 AND id = $2",
         )
         .bind(row.account.as_str())
         .bind(row.id.as_str())
@@ -213,7 +268,7 @@ impl Tx {
         by: &str,
     ) -> Result<bool> {
         let done = sqlx::query(
-            "UPDATE secrets SET version = $3, updated_at = $4, updated_by = $5, (delivery, hosts) = \
+            "UPDATE secrets SET version = $3, updated_at = $4, updated_by = $5, revision = revision + 1, (delivery, hosts) = \
              (SELECT v.delivery, v.hosts FROM secret_versions v \
              WHERE v.account = $1 AND v.secret_id = $2 AND v.version = $3) WHERE account = $1 AND id = $2 AND EXISTS \
              (SELECT 1 FROM secret_versions v WHERE v.account = $1 AND v.secret_id = $2 AND v.version = $3 \
@@ -229,7 +284,7 @@ impl Tx {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Deletes a version's ciphertext for ever and keeps its number and mask. `false` if there is no such version, it was
+    /// Deletes a version's ciphertext and fingerprint for ever and keeps its number, mask and note. `false` if there is no such version, it was
     /// destroyed before, or it is the current one, which functions are using.
     ///
     /// # Errors
@@ -242,7 +297,7 @@ impl Tx {
         at: Timestamp,
     ) -> Result<bool> {
         let done = sqlx::query(
-            "UPDATE secret_versions SET ciphertext = NULL, destroyed_at = $4 \
+            "UPDATE secret_versions SET ciphertext = NULL, fingerprint = NULL, destroyed_at = $4 \
              WHERE account = $1 AND secret_id = $2 AND version = $3 AND destroyed_at IS NULL \
              AND NOT EXISTS (SELECT 1 FROM secrets s WHERE s.account = $1 AND s.id = $2 AND s.version = $3)",
         )

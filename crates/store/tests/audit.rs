@@ -110,6 +110,9 @@ async fn lists(store: &Store, id: &AccountId) {
     let expected: Vec<u64> = (0..EVENTS).rev().filter(|n| n.is_multiple_of(10) && n % 3 == 1 && n % 7 == 3).collect();
     assert!(expected.len() > 1);
     assert_eq!(indexes(all, None, 500).await, expected);
+    let done = store.last_done(id, "function.invoke", "function", "R4").await.unwrap().unwrap();
+    assert_eq!(done, numbered(id, 592).to_json(), "599 was denied");
+    assert_eq!(store.last_done(id, "function.invoke", "function", "R9").await, Ok(None));
 }
 
 async fn inclusion(store: &Store, id: &AccountId, leaves: &[Hash], roots: &[Hash]) {

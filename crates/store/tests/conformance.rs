@@ -238,6 +238,9 @@ async fn secret_versions(db: Database) {
         let mut row = first.clone();
         row.version = version;
         row.mask = format!("mask {version}");
+        row.facts.fingerprint = Some(vec![u8::try_from(version).unwrap(); 32]);
+        row.facts.note = format!("note {version}");
+        row.facts.rotate_by = None;
         row.updated_at = time(100 + i64::try_from(version).unwrap());
         row.updated_by = "ann".to_owned();
         tx!(store, |tx| tx.add_version(&row, ciphertext).await)
@@ -249,6 +252,8 @@ async fn secret_versions(db: Database) {
     assert_eq!(put(5, b"gap").await, Err(StoreError::Conflict));
     let now = store.secret(&id, &first.environment, &first.name).await.unwrap().unwrap();
     assert_eq!((now.version, now.mask.as_str(), now.updated_by.as_str()), (3, "mask 3", "ann"));
+    assert_eq!((now.facts.note.as_str(), now.facts.rotate_by, now.value_at), ("note 3", None, time(103)));
+    assert_eq!((now.facts.fingerprint, now.revision), (Some(vec![3; 32]), 2), "the first is no change");
     assert_eq!((now.created_at, now.updated_at), (time(100), time(103)));
 
     let activate = async |version, at| {
@@ -270,13 +275,19 @@ async fn secret_versions(db: Database) {
         (now.version, now.mask, now.updated_by, now.updated_at),
         (1, first.mask.clone(), "bob".into(), time(210))
     );
+    assert_eq!((now.facts, now.value_at, now.revision), (first.facts.clone(), time(100), 3));
     assert_eq!(store.next_version(&id, &secret).await, Ok(Some(4)), "numbers are never reused");
     assert_eq!(put(4, b"four").await, Ok(()));
 
-    let versions = store.versions(&id, &secret).await.unwrap();
+    let versions = store.versions(&id, &secret, None, 9).await.unwrap();
     let numbers: Vec<_> = versions.iter().map(|v| (v.version, v.destroyed_at.map(|t| t.as_millis()))).collect();
     assert_eq!(numbers, [(4, None), (3, Some(220)), (2, None), (1, None)]);
     assert_eq!((versions[1].mask.as_str(), versions[1].created_at), ("mask 3", time(103)), "what is known stays");
+    assert_eq!((versions[1].facts.note.as_str(), &versions[1].facts.fingerprint), ("note 3", &None), "no fingerprint");
+    let page = store.versions(&id, &secret, Some(3), 1).await.unwrap();
+    assert_eq!(page, versions[2..3]);
+    assert_eq!(store.version(&id, &secret, 2).await, Ok(Some(versions[2].clone())));
+    assert_eq!(store.version(&id, &secret, 9).await, Ok(None));
     assert_eq!(store.ciphertext(&id, &secret, 2).await, Ok(Some(b"two".to_vec())));
     assert_eq!(store.ciphertext(&id, &secret, 3).await, Ok(None), "destroyed");
     assert_eq!(store.ciphertext(&id, &secret, 9).await, Ok(None), "there is none");
@@ -285,7 +296,7 @@ async fn secret_versions(db: Database) {
     assert_eq!(tx!(store, |tx| tx.delete_secret(&account, &gone).await), Ok(true));
     let (account, gone) = (id.clone(), secret.clone());
     assert_eq!(tx!(store, |tx| tx.delete_secret(&account, &gone).await), Ok(false));
-    assert_eq!(store.versions(&id, &secret).await, Ok(Vec::new()));
+    assert_eq!(store.versions(&id, &secret, None, 9).await, Ok(Vec::new()));
     assert_eq!(store.ciphertext(&id, &secret, 2).await, Ok(None));
     assert_eq!(store.next_version(&id, &secret).await, Ok(None));
     assert_eq!(put(5, b"five").await, Err(StoreError::Missing));
@@ -352,9 +363,12 @@ async fn secret_settings(db: Database) {
     row.hosts = Vec::new();
     row.note = String::new();
     row.rotate_after_days = None;
+    row.facts.note = "other".to_owned();
+    row.facts.rotate_by = None;
     row.updated_at = time(500);
     row.updated_by = "ann".to_owned();
     let changed = row.clone();
+    row.revision = 1;
     assert_eq!(tx!(store, |tx| tx.update_secret(&changed).await), Ok(true));
     assert_eq!(store.secret(&id, &row.environment, &row.name).await, Ok(Some(row.clone())));
     let mut unknown = row.clone();
@@ -776,7 +790,9 @@ async fn other_accounts_reach_nothing(db: Database) {
     assert_eq!(store.secrets(who, None, None, 9).await, Ok(Vec::new()));
     assert_eq!(store.secrets(who, Some(&env), None, 9).await, Ok(Vec::new()));
     assert_eq!(store.count_secrets(who).await, Ok(0));
-    assert_eq!(store.versions(who, &secret.id).await, Ok(Vec::new()));
+    assert_eq!(store.versions(who, &secret.id, None, 9).await, Ok(Vec::new()));
+    assert_eq!(store.version(who, &secret.id, 1).await, Ok(None));
+    assert_eq!(store.last_done(who, "secret.put", "secret", "KEY").await, Ok(None));
     assert_eq!(store.next_version(who, &secret.id).await, Ok(None));
     assert_eq!(store.ciphertext(who, &secret.id, 1).await, Ok(None));
     assert_eq!(store.current_values(who, &env).await, Ok(Vec::new()));

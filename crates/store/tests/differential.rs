@@ -266,7 +266,7 @@ async fn read(store: &Store, kind: u64, random: &mut Random) -> String {
         21 => shown("secrets", store.secrets(&account, None, Some((&env, &secret)), limit).await),
         22 => shown("secrets", store.secrets(&account, Some(&env), Some((&env, &secret)), limit).await),
         23 => shown("current_values", store.current_values(&account, &env).await),
-        24 => shown("versions", store.versions(&account, &secret_id).await),
+        24 => shown("versions", store.versions(&account, &secret_id, Some(random.below(5)), limit).await),
         25 => shown("functions", store.functions(&account, Some(&function), limit).await),
         26 => shown("active_deployment", store.active_deployment(&account, &env, &function).await),
         27 => shown("deployments", store.deployments(&account, &function_id, None, limit).await),

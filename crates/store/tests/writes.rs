@@ -262,7 +262,7 @@ async fn puts_of_a_group_follow_each_other(db: Database) {
         let row = store.secret(&id, &environment("production"), &secret_name(name)).await.unwrap().unwrap();
         assert_eq!((row.version, row.mask), (next - 1, format!("mask {}", next - 1)));
         assert_eq!(store.next_version(&id, &row.id).await, Ok(Some(next)));
-        let versions = store.versions(&id, &row.id).await.unwrap();
+        let versions = store.versions(&id, &row.id, None, 1000).await.unwrap();
         assert_eq!(versions.iter().map(|row| row.version).collect::<Vec<_>>(), (1..next).rev().collect::<Vec<_>>());
         let text = store.ciphertext(&id, &row.id, next - 1).await.unwrap().unwrap();
         assert_eq!(text, format!("ciphertext {}", next - 1).into_bytes());
@@ -348,7 +348,7 @@ async fn a_newer_schema_is_refused(db: Database) {
     ))
     .await;
     let refused = Store::open(&db.location).await.map(|_| ());
-    assert_eq!(refused, Err(StoreError::NewerSchema { found: 9999, known: 5 }));
+    assert!(matches!(refused, Err(StoreError::NewerSchema { found: 9999, known: 1..9999 })), "{refused:?}");
     assert!(refused.unwrap_err().to_string().contains("run the newer program"));
 }
 

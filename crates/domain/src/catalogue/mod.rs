@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use data::Pattern;
 pub use find::{Suggestion, agreed, find, for_name, hosts_for, search, secrets_for_name, suggest};
-pub use review::{Finding, Severity, review};
+pub use review::{Finding, Severity, mode, review, wrong_mode};
 
 use crate::SecretName;
 
@@ -153,6 +153,31 @@ pub enum Mode {
     Test,
     /// Money, mail and messages are real.
     Live,
+}
+
+impl Mode {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Test => "test",
+            Self::Live => "live",
+        }
+    }
+
+    /// Reads [`Mode::as_str`].
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Test, Self::Live].into_iter().find(|mode| mode.as_str() == text)
+    }
+}
+
+impl Severity {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
 }
 
 impl Probe {

@@ -33,6 +33,20 @@ pub struct Finding {
 
 /// Looks at a value that is to be stored under `name`. Without an environment, nothing is said of test and live keys.
 pub fn review(name: &SecretName, value: &str, environment: Option<&EnvironmentName>) -> Vec<Finding> {
+    let mut findings = of_value(name, value);
+    if let (Some(mode), Some(environment)) = (mode(name, value), environment) {
+        findings.extend(wrong_mode(mode, environment));
+    }
+    findings
+}
+
+/// The provider's mode that a value under `name` is for, if it tells.
+pub fn mode(name: &SecretName, value: &str) -> Option<Mode> {
+    let core = paste::look(value).core;
+    What { named: &secrets_for_name(name), suggestions: &suggest(core), core }.mode()
+}
+
+fn of_value(name: &SecretName, value: &str) -> Vec<Finding> {
     let look = paste::look(value);
     let core = look.core;
     let mut findings = pasted(&look, value);
@@ -48,9 +62,6 @@ pub fn review(name: &SecretName, value: &str, environment: Option<&EnvironmentNa
     }
     findings.extend(what.publishable());
     findings.extend(browser_name(name, &named));
-    if let (Some(mode), Some(environment)) = (what.mode(), environment) {
-        findings.extend(wrong_mode(mode, environment));
-    }
     findings
 }
 
@@ -190,7 +201,8 @@ fn browser_name(name: &SecretName, named: &[(&'static Provider, &'static Secret)
     Some(Finding { suggestion, ..warning("browser_exposed_name", detail) })
 }
 
-fn wrong_mode(mode: Mode, environment: &EnvironmentName) -> Option<Finding> {
+/// What is wrong with having a value of `mode` in `environment`, by the environment's name.
+pub fn wrong_mode(mode: Mode, environment: &EnvironmentName) -> Option<Finding> {
     let name = environment.as_str();
     let first = name.split('-').next().unwrap_or_default();
     let production = ["production", "prod", "live"].contains(&first);

@@ -113,7 +113,7 @@ fn api() -> OpenApiRouter<Service> {
         // Likewise.
         .layer(Extension(BodyLimit(2 * limits::IMPORT_BYTES)));
     OpenApiRouter::new()
-        .routes(routes!(secrets::put, secrets::get, secrets::delete))
+        .routes(routes!(secrets::put, secrets::get, secrets::change, secrets::delete))
         .routes(routes!(secrets::list))
         .routes(routes!(secrets::versions))
         .routes(routes!(secrets::activate))
@@ -122,6 +122,7 @@ fn api() -> OpenApiRouter<Service> {
         .routes(routes!(providers::get))
         .routes(routes!(providers::suggest))
         .routes(routes!(providers::check))
+        .routes(routes!(secrets::destroy))
         .routes(routes!(functions::list))
         .routes(routes!(functions::rollback))
         .routes(routes!(functions::invocations))

@@ -71,6 +71,7 @@ impl From<Error> for ApiError {
                 retry_after: Some(seconds),
                 ..Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", format!("{detail}."))
             },
+            Error::Destroyed { .. } => Self::new(StatusCode::CONFLICT, "version_destroyed", format!("{detail}.")),
             Error::InUse { .. } => Self::new(StatusCode::CONFLICT, "in_use", format!("{detail}.")),
             Error::IssuerKeys => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "issuer_keys_unavailable", format!("{detail}."))

@@ -13,7 +13,8 @@ use super::page::PageQuery;
 use super::problem::{ApiError, ApiResult};
 use crate::service::{Caller, ImportInput, PutInput, Service};
 use crate::wire::{
-    ActivateSecret, Check, CheckSecret, Import, ImportSecrets, Page, Problem, PutSecret, Secret, SecretVersion,
+    ActivateSecret, ChangeSecret, Check, CheckSecret, DestroyVersion, Import, ImportSecrets, Page, Problem, PutSecret,
+    Secret, SecretVersion, StoredSecret,
 };
 
 /// Which environment is meant.
@@ -26,13 +27,14 @@ pub(crate) struct EnvironmentQuery {
 
 /// Store a secret, or a new version of it.
 ///
-/// When this returns, no invocation that starts later sees the old value.
+/// When this returns, no invocation that starts later sees the old value. A value that is the current one already makes no
+/// version; `outcome` says so.
 #[utoipa::path(put, path = "/api/v1/secrets/{name}", tag = "secrets", operation_id = "put_secret",
     params(("name" = String, Path), ("If-Match" = Option<String>, Header, description = "ETag that the current version must have"),
         ("If-None-Match" = Option<String>, Header, description = "`*`: the secret must not exist yet"),
         ("Idempotency-Key" = Option<String>, Header, description = "A repeat with the same key changes nothing")),
     request_body = PutSecret,
-    responses((status = 200, description = "A new version", body = Secret), (status = 201, description = "A new secret", body = Secret),
+    responses((status = 200, description = "See `outcome`", body = StoredSecret), (status = 201, description = "A new secret", body = StoredSecret),
         (status = "default", description = "Nothing changed", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn put(
     State(service): State<Service>,
@@ -47,14 +49,16 @@ pub(crate) async fn put(
         delivery: body.delivery,
         hosts: body.hosts,
         note: body.note,
+        version_note: body.version_note,
         rotate_after_days: body.rotate_after_days,
+        rotate_by: body.rotate_by,
         if_match: text(&headers, &header::IF_MATCH)?,
         if_none_match: if_none_match(&headers)?,
         idempotency_key: text(&headers, &HeaderName::from_static("idempotency-key"))?,
     };
     let put = service.put_secret(&caller, &name, input).await?;
     let status = if put.created { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, etag(&put.etag), Json(put.secret)).into_response())
+    Ok((status, etag(&put.etag), Json(put.stored)).into_response())
 }
 
 fn etag(tag: &str) -> HeaderMap {
@@ -84,6 +88,24 @@ fn if_none_match(headers: &HeaderMap) -> ApiResult<bool> {
         Some("*") => Ok(true),
         Some(_) => Err(ApiError::new(StatusCode::BAD_REQUEST, "header_invalid", "If-None-Match takes only `*` here.")),
     }
+}
+
+/// Change settings of a secret without its value.
+#[utoipa::path(patch, path = "/api/v1/secrets/{name}", tag = "secrets", operation_id = "change_secret",
+    params(("name" = String, Path), ("If-Match" = Option<String>, Header, description = "ETag that the secret must have")),
+    request_body = ChangeSecret,
+    responses((status = 200, description = "The secret", body = Secret),
+        (status = "default", description = "Nothing changed", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn change(
+    State(service): State<Service>,
+    caller: Caller,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody<ChangeSecret>,
+) -> ApiResult<Response> {
+    let if_match = text(&headers, &header::IF_MATCH)?;
+    let (secret, tag) = service.change_secret(&caller, &name, body, if_match).await?;
+    Ok((etag(&tag), Json(secret)).into_response())
 }
 
 /// List secrets: masks and metadata, never a value.
@@ -140,7 +162,7 @@ pub(crate) async fn import(
 }
 
 /// List a secret's versions, newest first.
-#[utoipa::path(get, path = "/api/v1/secrets/{name}/versions", tag = "secrets", operation_id = "list_secret_versions", params(("name" = String, Path), EnvironmentQuery),
+#[utoipa::path(get, path = "/api/v1/secrets/{name}/versions", tag = "secrets", operation_id = "list_secret_versions", params(("name" = String, Path), EnvironmentQuery, PageQuery),
     responses((status = 200, description = "Versions", body = Page<SecretVersion>),
         (status = "default", description = "Refused", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn versions(
@@ -148,8 +170,10 @@ pub(crate) async fn versions(
     caller: Caller,
     Path(name): Path<String>,
     Query(query): Query<EnvironmentQuery>,
+    Query(page): Query<PageQuery>,
 ) -> ApiResult<Json<Page<SecretVersion>>> {
-    Ok(Json(service.secret_versions(&caller, &name, query.environment.as_deref()).await?))
+    let (environment, rows) = (query.environment.as_deref(), page.rows()?);
+    Ok(Json(service.secret_versions(&caller, &name, environment, page.cursor.as_deref(), rows).await?))
 }
 
 /// Make an older version current again.
@@ -176,6 +200,19 @@ pub(crate) async fn check(
     JsonBody(body): JsonBody<CheckSecret>,
 ) -> ApiResult<Json<Check>> {
     Ok(Json(service.check_secret(&caller, &name, body.environment.as_deref()).await?))
+}
+
+/// Destroy the value of an earlier version for good. Its number, mask and note stay.
+#[utoipa::path(post, path = "/api/v1/secrets/{name}/destroy", tag = "secrets", operation_id = "destroy_secret_version", params(("name" = String, Path)), request_body = DestroyVersion,
+    responses((status = 200, description = "The version", body = SecretVersion),
+        (status = "default", description = "Nothing changed", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn destroy(
+    State(service): State<Service>,
+    caller: Caller,
+    Path(name): Path<String>,
+    JsonBody(body): JsonBody<DestroyVersion>,
+) -> ApiResult<Json<SecretVersion>> {
+    Ok(Json(service.destroy_version(&caller, &name, body.version, body.environment.as_deref()).await?))
 }
 
 /// Delete a secret with all its versions.

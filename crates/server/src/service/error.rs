@@ -37,6 +37,12 @@ pub(crate) enum Error {
     /// The same `Idempotency-Key` came with another request.
     #[error("this Idempotency-Key was used for another request: use a new key")]
     IdempotencyReuse,
+    /// The value of a version is gone.
+    #[error("version {version} was destroyed: its value is gone for good; put the value again")]
+    Destroyed {
+        /// Its number.
+        version: u64,
+    },
     /// A limit of the account is reached.
     #[error("{detail}")]
     Limit {

@@ -5,6 +5,7 @@
 mod accounts;
 mod audit;
 mod caller;
+mod change;
 mod checks;
 mod deployment;
 mod drafts;
@@ -24,6 +25,7 @@ mod keyring;
 mod members;
 mod paging;
 mod providers;
+mod put;
 mod rates;
 mod recent;
 mod references;
@@ -35,6 +37,7 @@ mod settings;
 mod setup;
 mod show;
 mod tokens;
+mod versions;
 
 use std::sync::Arc;
 
@@ -52,9 +55,9 @@ pub(crate) use invoke::{Call, CallError, Ended, Route, Target};
 pub(crate) use invoke_once::{Answer, Once, OnceInput, Shown};
 pub(crate) use jwt::Jwts;
 pub(crate) use keyring::Keyring;
+pub(crate) use put::PutInput;
 pub(crate) use secret_import::ImportInput;
 pub(crate) use secret_table::{Line, SecretTable, Show, TableQuery};
-pub(crate) use secrets::PutInput;
 pub(crate) use setup::{ServerKeys, first_start, open_keys, write_private};
 
 use crate::jobs::Recorder;

@@ -4,11 +4,12 @@ use domain::audit::AuditEvent;
 use domain::import::{Format, Rejected, Warning, read};
 use domain::{Action, Delivery, EnvironmentName, Invalid, SecretName};
 use envelope::AccountKey;
-use store::StoredValue;
+use store::SecretRow;
 use zeroize::Zeroizing;
 
 use super::caller::{Caller, Permit};
-use super::secrets::{Checked, PutInput, check, environment_or_production, room};
+use super::put::{Checked, PutInput, check, room};
+use super::secrets::environment_or_production;
 use super::{Error, Service};
 use crate::wire;
 
@@ -56,8 +57,8 @@ impl Service {
         self.environment(&caller.actor.account, &reading.environment).await?;
         let mut verdicts = Vec::with_capacity(reading.entries.len());
         for Entry { checked, .. } in &reading.entries {
-            let stored = self.store.current_value(&checked.account, &checked.environment, &checked.name).await?;
-            verdicts.push(verdict(checked, stored.as_ref(), &key)?);
+            let stored = self.store.secret(&checked.account, &checked.environment, &checked.name).await?;
+            verdicts.push(verdict(checked, stored.as_ref()));
         }
         let report = wire::Import { dry_run: true, ..report(&reading, &verdicts) };
         let event = event(reading.permit, &report);
@@ -88,8 +89,8 @@ impl Service {
                 Box::pin(async move {
                     let mut verdicts = Vec::with_capacity(reading.entries.len());
                     for Entry { checked, .. } in &reading.entries {
-                        let stored = tx.current_value(&checked.account, &checked.environment, &checked.name).await?;
-                        verdicts.push(verdict(checked, stored.as_ref(), &key)?);
+                        let stored = tx.secret(&checked.account, &checked.environment, &checked.name).await?;
+                        verdicts.push(verdict(checked, stored.as_ref()));
                     }
                     let report = report(&reading, &verdicts);
                     if report.blocked && !skip_rejected {
@@ -141,13 +142,13 @@ fn format(asked: Option<&str>, text: &str) -> Result<Format, Invalid> {
         .ok_or_else(|| Invalid::new("format", "format_unknown", "must be `dotenv`, `json` or `yaml`, or be left out"))
 }
 
-fn verdict(checked: &Checked, stored: Option<&StoredValue>, key: &AccountKey) -> Result<Verdict, Error> {
-    Ok(match stored {
-        Some(stored) if checked.is_stored(stored, key)? => Verdict::Same,
+fn verdict(checked: &Checked, stored: Option<&SecretRow>) -> Verdict {
+    match stored {
+        Some(stored) if checked.is_stored(stored) => Verdict::Same,
         Some(_) => Verdict::Changed,
         None if checked.lacks_hosts() => Verdict::Homeless,
         None => Verdict::New,
-    })
+    }
 }
 
 fn homeless(line: usize, name: &SecretName) -> Rejected {

@@ -1,5 +1,6 @@
 //! Rows as the API shows them. Nothing here has a value to show.
 
+use domain::catalogue::Finding;
 use domain::{ActorKind, EgressPolicy, FunctionName, IssuerKeys, SecretSelection, Timestamp};
 use store::{
     AccountRow, DeploymentRow, EgressRow, EnvironmentRow, FunctionRow, GroupRow, InvocationRow, IssuerRow, LogRow,
@@ -24,6 +25,9 @@ pub(super) fn secret(row: &SecretRow, uses: &Uses) -> wire::Secret {
         hosts: row.hosts.clone(),
         note: row.note.clone(),
         rotate_after_days: row.rotate_after_days,
+        rotate_by: row.facts.rotate_by.map(time),
+        value_at: time(row.value_at),
+        findings: row.facts.findings.split_whitespace().map(|code| code.trim_start_matches('~').to_owned()).collect(),
         created_at: time(row.created_at),
         created_by: row.created_by.clone(),
         updated_at: time(row.updated_at),
@@ -38,8 +42,24 @@ pub(super) fn version(row: &VersionRow, current: u64) -> wire::SecretVersion {
         version: row.version,
         mask: row.mask.clone(),
         current: row.version == current,
+        note: row.facts.note.clone(),
+        rotate_by: row.facts.rotate_by.map(time),
         created_at: time(row.created_at),
         created_by: row.created_by.clone(),
+        destroyed_at: row.destroyed_at.map(time),
+    }
+}
+
+pub(super) fn warning(finding: &Finding) -> wire::Warning {
+    wire::Warning {
+        code: finding.code.to_owned(),
+        severity: finding.severity.as_str().to_owned(),
+        // What is said of a name is a sentence already.
+        detail: match finding.code {
+            "browser_exposed_name" => finding.detail.clone(),
+            _ => format!("the value {}", finding.detail),
+        },
+        suggestion: finding.suggestion.as_ref().map(ToString::to_string),
     }
 }
 

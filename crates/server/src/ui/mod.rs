@@ -56,6 +56,7 @@ pub(crate) fn router() -> Router<Service> {
         .route("/secrets/new", get(secrets::add::show).post(secrets::add::store))
         .route("/secrets/{name}", get(secrets::detail::show).post(secrets::detail::update))
         .route("/secrets/{name}/activate", post(secrets::detail::activate))
+        .route("/secrets/{name}/destroy", post(secrets::detail::destroy))
         .route("/secrets/{name}/delete", get(secrets::delete::confirm).post(secrets::delete::delete))
         .route("/functions", get(functions::list::show))
         .route("/functions/{name}", get(functions::overview::show))

@@ -40,6 +40,7 @@ pub(super) fn title(action: Action) -> &'static str {
         Action::SecretPut => "Secret stored",
         Action::SecretImport => "Secrets imported",
         Action::SecretActivate => "Older version used again",
+        Action::SecretDestroy => "Version destroyed",
         Action::SecretDelete => "Secret deleted",
         Action::SecretCheck => "Secret checked with its provider",
         Action::SecretSend => "Placeholder refused",
@@ -112,16 +113,21 @@ impl Done<'_> {
         let event = self.0;
         let (name, place) = (name(event), place(event));
         match event.action.as_str() {
-            "secret.put" => html! { "stored" (name) " version " (self.detail("version")) (place) },
             "secret.import" if event.details.get("dry_run").is_some_and(|dry| dry == "true") => {
                 html! { "looked at what importing a file would change" (place) }
             }
             "secret.import" => {
                 html! { "imported a file" (place) ": " (self.detail("new")) " new, " (self.detail("changed")) " changed, " (self.detail("same")) " the same" }
             }
+            "secret.put" => match event.details.get("outcome").map(String::as_str) {
+                Some("settings") => html! { "changed the settings of" (name) (place) },
+                Some("same") => html! { "stored the value that" (name) " had already" (place) },
+                _ => html! { "stored" (name) " version " (self.detail("version")) (place) },
+            },
             "secret.activate" => {
                 html! { "went from version " (self.detail("previous_version")) " to version " (self.detail("version")) " of" (name) (place) }
             }
+            "secret.destroy" => html! { "destroyed version " (self.detail("version")) " of" (name) (place) },
             "secret.delete" => html! { "deleted" (name) (place) },
             "secret.check" => html! {
                 "checked" (name) (place) @if event.details.contains_key("host") { " with " code { (self.detail("host")) } }
@@ -160,6 +166,7 @@ fn wanted(event: &AuditEvent) -> Markup {
         "secret.put" => html! { "store" (name) },
         "secret.import" => html! { "import secrets" },
         "secret.activate" => html! { "use another version of" (name) },
+        "secret.destroy" => html! { "destroy a version of" (name) },
         "secret.delete" => html! { "delete" (name) },
         "secret.check" => html! { "check" (name) " with its provider" },
         "secret.send" => {

@@ -25,7 +25,9 @@ pub use import::{Import, ImportLine, ImportSecrets, ImportWarning};
 pub use member::{Group, Issuer, Member, PutGroup, PutIssuer, PutMember};
 pub use problem::{FieldProblem, Problem};
 pub use provider::{Provider, ProviderSecret, ProviderSuggestion, ProviderSummary, SuggestProvider};
-pub use secret::{ActivateSecret, PutSecret, RawValue, Secret, SecretVersion};
+pub use secret::{
+    ActivateSecret, ChangeSecret, DestroyVersion, PutSecret, RawValue, Secret, SecretVersion, StoredSecret, Warning,
+};
 pub use settings::{PutSettings, Settings};
 pub use token::{CreateToken, CreatedToken, Token};
 

@@ -24,6 +24,14 @@ pub struct Secret {
     /// Days after which its value should be replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotate_after_days: Option<u32>,
+    /// When its current value stops working or must be replaced, if that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotate_by: Option<String>,
+    /// When its current value was stored.
+    pub value_at: String,
+    /// Codes of what may be wrong with the current value, as `warnings` of the put told it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<String>,
     /// RFC 3339, UTC.
     pub created_at: String,
     /// Who stored it first.
@@ -79,8 +87,72 @@ pub struct PutSecret {
     pub hosts: Option<Vec<String>>,
     /// At most 1,000 characters.
     pub note: Option<String>,
+    /// A note on this version: why it was put. At most 1,000 characters.
+    pub version_note: Option<String>,
     /// 1 to 3,650.
     pub rotate_after_days: Option<u32>,
+    /// When this value stops working or must be replaced: a time or a day. Counts instead of `rotate_after_days`, for this
+    /// version only.
+    pub rotate_by: Option<String>,
+}
+
+/// What a put did: the secret as it is now, never its value.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct StoredSecret {
+    /// The secret.
+    #[serde(flatten)]
+    pub secret: Secret,
+    /// `new`; `changed`: it has a new version; `settings`: the value was the current one already and so got no version, but
+    /// settings changed; `same`: all of it was there already and nothing changed.
+    pub outcome: String,
+    /// What may be wrong with the value. Advice: it was stored.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
+}
+
+/// Something that may be wrong. Holds nothing of the value.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Warning {
+    /// Stable, for example `wrong_format`.
+    pub code: String,
+    /// `warning` or `note`.
+    pub severity: String,
+    /// For people, in small letters and without a full stop.
+    pub detail: String,
+    /// A name that fits better.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suggestion: Option<String>,
+}
+
+/// Changes settings of a secret that leave its value where it is. A field that is left out stays as it is; `null` clears.
+/// Where a value goes (`delivery`, `hosts`) changes only together with the value, so only by who has it.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeSecret {
+    /// `production` if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// At most 1,000 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// The note on the current version. At most 1,000 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version_note: Option<String>,
+    /// 1 to 3,650.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u32>)]
+    pub rotate_after_days: Option<Option<u32>>,
+    /// When the current value stops working or must be replaced: a time or a day.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub rotate_by: Option<Option<String>>,
+}
+
+/// Tells `null` from a field that is left out.
+fn given<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// One version of a secret.
@@ -92,10 +164,29 @@ pub struct SecretVersion {
     pub mask: String,
     /// Whether it is the one that functions get.
     pub current: bool,
+    /// Why it was put.
+    pub note: String,
+    /// When it stops working or must be replaced, if that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotate_by: Option<String>,
     /// RFC 3339, UTC.
     pub created_at: String,
     /// Who stored it.
     pub created_by: String,
+    /// Since when its value is gone for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destroyed_at: Option<String>,
+}
+
+/// Destroys the value of an earlier version for good.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DestroyVersion {
+    /// The version's number; not the current one.
+    pub version: u64,
+    /// `production` if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
 }
 
 /// Makes an earlier version current again.

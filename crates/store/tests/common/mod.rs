@@ -11,7 +11,7 @@ use domain::{
 use sqlx::{AnyConnection, AssertSqlSafe, Connection};
 use store::{
     AccountRow, DeploymentRow, EnvironmentRow, FunctionRow, InvocationRow, Location, LogRow, SecretRow, SessionRow,
-    Store, TokenRow,
+    Store, TokenRow, ValueFacts,
 };
 
 /// One write, in little space.
@@ -188,6 +188,15 @@ pub fn secret_row(account: &AccountId, env: &str, name: &str) -> SecretRow {
         name: secret_name(name),
         version: 1,
         mask: "sk-p****z789".to_owned(),
+        facts: ValueFacts {
+            note: "ü".to_owned(),
+            fingerprint: Some(vec![7; 32]),
+            findings: "wrong_format".to_owned(),
+            mode: "test".to_owned(),
+            rotate_by: Some(time(9_000)),
+        },
+        value_at: time(100),
+        revision: 0,
         delivery: Delivery::Env,
         hosts: vec!["api.example.com".to_owned()],
         note: "ü, \"quoted\"".to_owned(),

@@ -45,18 +45,14 @@ pub(in crate::ui) async fn store(
     let input = PutInput {
         value: fields.take_value(),
         environment: environment.clone(),
-        delivery: None,
-        hosts: None,
         note: Some(typed.note.clone()),
-        rotate_after_days: None,
-        if_match: None,
         // A second secret of the name would silently replace the first one's value.
         if_none_match: true,
-        idempotency_key: None,
+        ..PutInput::default()
     };
     let problems = match service.put_secret(&session.caller, &typed.name, input).await {
         Ok(put) => {
-            let told = [("stored", put.secret.name.as_str()), ("in", put.secret.environment.as_str())];
+            let told = [("stored", put.stored.secret.name.as_str()), ("in", put.stored.secret.environment.as_str())];
             return Ok(Redirect::to(&link("/secrets", &told)).into_response());
         }
         Err(Error::Precondition) => taken(&service, &session, &typed.name, environment.as_deref()).await?,

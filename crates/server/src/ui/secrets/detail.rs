@@ -7,6 +7,7 @@ use maud::{Markup, html};
 
 use super::fields::{self, Problems};
 use crate::service::{Error, PutInput, Service};
+use crate::ui::ROWS;
 use crate::ui::form::{Fields, Params};
 use crate::ui::layout::{self, ErrorPage, Section, mask};
 use crate::ui::session::Session;
@@ -41,16 +42,16 @@ pub(in crate::ui) async fn update(
     let input = PutInput {
         value: fields.take_value(),
         environment: environment.clone(),
-        delivery: None,
-        hosts: None,
         note: Some(note.clone()),
-        rotate_after_days: None,
+        version_note: fields.text("version_note").map(str::to_owned),
         if_match: Some(fields.text("etag").unwrap_or_default().to_owned()),
-        if_none_match: false,
-        idempotency_key: None,
+        ..PutInput::default()
     };
     let problems = match service.put_secret(&session.caller, &name, input).await {
-        Ok(put) => return Ok(Redirect::to(&address(&put.secret, &[("was", &was)])).into_response()),
+        Ok(put) => {
+            let told = [("was", was.as_str()), ("outcome", put.stored.outcome.as_str())];
+            return Ok(Redirect::to(&address(&put.stored.secret, &told)).into_response());
+        }
         Err(Error::Precondition) => None,
         Err(error) => Some(Problems::of(error).map_err(|error| session.failed(error))?),
     };
@@ -58,6 +59,21 @@ pub(in crate::ui) async fn update(
     let problems = problems.unwrap_or_else(|| changed_meanwhile(&session, &known.secret));
     let body = known.page(&session, None, Some(&note), &problems);
     Ok(layout::refused(&session, Section::Secrets, &known.secret.name, problems.status, &body))
+}
+
+/// `POST /secrets/{name}/destroy`
+pub(in crate::ui) async fn destroy(
+    State(service): State<Service>,
+    session: Session,
+    Path(name): Path<String>,
+    fields: Fields,
+) -> Result<Response, ErrorPage> {
+    let version = fields.text("version").and_then(|version| version.parse().ok()).unwrap_or_default();
+    let environment = fields.text("environment");
+    let done = service.destroy_version(&session.caller, &name, version, environment).await;
+    done.map_err(|error| session.failed(error))?;
+    let query = [("environment", environment.unwrap_or("production"))];
+    Ok(Redirect::to(&link(&format!("/secrets/{name}"), &query)).into_response())
 }
 
 /// `POST /secrets/{name}/activate`
@@ -108,7 +124,8 @@ impl Known {
         let failed =
             |error| session.failed(if matches!(error, Error::Invalid(_)) { Error::not_found("secret") } else { error });
         let (secret, etag) = service.get_secret(&session.caller, name, environment).await.map_err(failed)?;
-        let versions = service.secret_versions(&session.caller, name, environment).await.map_err(failed)?.items;
+        let versions = service.secret_versions(&session.caller, name, environment, None, ROWS).await;
+        let versions = versions.map_err(failed)?.items;
         Ok(Self { secret, etag, versions })
     }
 
@@ -145,6 +162,8 @@ impl Known {
                         div { dt { "Now, version " (self.secret.version) } dd.new { (mask(&self.secret.mask)) } }
                     }
                 }
+            } @else if was == self.secret.version {
+                p.notice role="status" { "It is still version " (was) ", " (mask(&self.secret.mask)) ": a value that is stored already makes no new version." }
             }
         }
     }
@@ -186,8 +205,15 @@ impl Known {
                                 tr {
                                     th scope="row" { span.phone-only { "Version " } (version.version) }
                                     td data-label="Shown as" { (mask(&version.mask)) }
-                                    td data-label="Stored" { div { (session.ago(&version.created_at)) span.by { "by " (version.created_by) } } }
-                                    td data-label="Use" { @if version.current { span.badge.good { "Current" } } @else { (self.activate_button(version.version)) } }
+                                    td data-label="Stored" {
+                                        div { (session.ago(&version.created_at)) span.by { "by " (version.created_by) } }
+                                        @if !version.note.is_empty() { span.note { (visible(&version.note)) } }
+                                    }
+                                    td data-label="Use" {
+                                        @if version.current { span.badge.good { "Current" } }
+                                        @else if let Some(time) = &version.destroyed_at { "Destroyed " (session.ago(time)) }
+                                        @else { (self.activate_button(version.version)) (self.destroy_button(version.version)) }
+                                    }
                                 }
                             }
                         }
@@ -208,6 +234,20 @@ impl Known {
         }
     }
 
+    fn destroy_button(&self, version: u64) -> Markup {
+        html! {
+            details {
+                summary { "Destroy …" }
+                form method="post" action=(format!("/secrets/{}/destroy", self.secret.name)) {
+                    input type="hidden" name="environment" value=(self.secret.environment);
+                    input type="hidden" name="version" value=(version);
+                    p { "The value of version " (version) " is gone for good then." }
+                    button.danger type="submit" { "Destroy version " (version) }
+                }
+            }
+        }
+    }
+
     fn update_form(&self, note: &str, problems: &Problems) -> Markup {
         let secret = &self.secret;
         html! {
@@ -219,6 +259,7 @@ impl Known {
                     input type="hidden" name="version" value=(secret.version);
                     input type="hidden" name="etag" value=(self.etag);
                     (fields::value("New value", problems))
+                    (fields::version_note(problems))
                     (fields::note(note, problems))
                     p.actions { button.primary type="submit" { "Store new value" } }
                 }

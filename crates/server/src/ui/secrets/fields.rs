@@ -73,6 +73,7 @@ fn words(field: &str, detail: &str) -> String {
         "name" => "The name",
         "value" => "The value",
         "note" => "The note",
+        "version_note" => "The reason",
         "environment" => "The environment",
         "text" => "The text",
         "method" => "The method",
@@ -162,6 +163,15 @@ pub(super) fn note(typed: &str, problems: &Problems) -> Markup {
     // The first line break after the tag is not part of the text, so one is put there.
     field.around(&html! {
         textarea #note name="note" rows="2" maxlength="1000" aria-describedby=(field.described_by()) aria-invalid=[field.invalid()] { "\n" (typed) }
+    })
+}
+
+/// Why this value is put.
+pub(super) fn version_note(problems: &Problems) -> Markup {
+    let hint = html! { "Kept with this version, for people: why the value changes." };
+    let field = Field::new("version_note", "Reason (optional)", hint, problems);
+    field.around(&html! {
+        input #version_note name="version_note" maxlength="1000" autocomplete="off" aria-describedby=(field.described_by()) aria-invalid=[field.invalid()];
     })
 }
 
