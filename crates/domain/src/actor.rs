@@ -58,7 +58,7 @@ impl Role {
     /// The scopes that a token of such a member can have; more are refused, and lost with the role.
     pub fn scopes(self) -> ScopeSet {
         match self {
-            Self::Admin => ScopeSet::operator(),
+            Self::Admin => Scope::ALL.iter().copied().collect(),
             Self::User => [Scope::SecretsRead, Scope::FunctionsRead, Scope::FunctionsInvoke].into_iter().collect(),
         }
     }

@@ -40,6 +40,8 @@ pub const FUNCTION_REQUEST_BYTES: usize = 32 * 1024 * 1024;
 pub const API_REQUEST_BYTES: usize = 1024 * 1024;
 /// Most credentials of an account that are checked with their providers in a minute, on each node.
 pub const CHECKS_PER_MINUTE: u32 = 30;
+/// Longest name of a program that gets an environment's values, in characters.
+pub const COMMAND_CHARS: usize = 128;
 /// Deepest nesting of a JSON body.
 pub const JSON_DEPTH: usize = 32;
 /// Most rows of one page of a list.

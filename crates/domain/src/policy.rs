@@ -3,7 +3,7 @@
 
 use thiserror::Error;
 
-use crate::{Access, Actor, EnvironmentName, Scope};
+use crate::{Access, Actor, ActorKind, EnvironmentName, Scope};
 
 macro_rules! actions {
     ($($variant:ident = $text:literal needs $scope:ident,)*) => {
@@ -36,6 +36,7 @@ actions! {
     SecretGet = "secret.get" needs SecretsRead,
     SecretPut = "secret.put" needs SecretsWrite,
     SecretImport = "secret.import" needs SecretsWrite,
+    SecretInject = "secret.inject" needs SecretsInject,
     SecretActivate = "secret.activate" needs SecretsWrite,
     SecretDestroy = "secret.destroy" needs SecretsWrite,
     SecretDelete = "secret.delete" needs SecretsWrite,
@@ -81,6 +82,11 @@ pub enum Denied {
     /// A limited actor asked about all environments at once.
     #[error("this token is limited to some environments: name one of them")]
     AllEnvironments,
+    /// Values go only to tokens that are for named environments.
+    #[error(
+        "this needs a token that is limited to environments: make one with `tresor token create NAME --scope secrets:inject -e ENV`"
+    )]
+    Unlimited,
     /// The function is for a group that the actor is not in. Which one is not for callers to know.
     #[error("this function is for a group that you are not in: ask who manages the account to add you")]
     Group,
@@ -102,6 +108,9 @@ pub fn authorize(actor: &Actor, action: Action, environment: Option<&Environment
     }
     if action.scope() == Scope::AccountsWrite && !actor.operator_account {
         return Err(Denied::NotOperator);
+    }
+    if action == Action::SecretInject && (actor.kind != ActorKind::Token || actor.environments.is_none()) {
+        return Err(Denied::Unlimited);
     }
     if let Some(allowed) = &actor.environments {
         match environment {

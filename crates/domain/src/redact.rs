@@ -12,6 +12,8 @@
 //! A value shorter than six bytes is not looked for: it would turn logs to confetti while hiding nothing that could not
 //! be guessed. Such a value's mask shows nothing, and the docs say so.
 
+mod stream;
+
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -21,6 +23,8 @@ use aho_corasick::{AhoCorasick, MatchKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
+
+pub use stream::Stream;
 
 use crate::{SecretName, Value};
 
@@ -45,7 +49,19 @@ struct Built {
     automaton: Option<AhoCorasick>,
     /// By the number of a head: the whole forms that begin with it, and whose they are.
     forms: Vec<Vec<(Form, usize)>>,
+    /// The heads in order.
+    heads: Vec<Form>,
 }
+
+/// A form found, and whose it is.
+struct Span {
+    start: usize,
+    end: usize,
+    secret: usize,
+}
+
+/// What stands for text that cannot be searched.
+const UNSEARCHED: &str = "[redacted: too many secrets to search for]";
 
 impl Redactor {
     /// A redactor of `secrets`.
@@ -68,45 +84,40 @@ impl Redactor {
 
     /// `text` with every value in it replaced by `[redacted NAME]`.
     pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let built = self.built.get_or_init(|| Built::new(&self.secrets));
-        let Some(automaton) = &built.automaton else {
-            // Unsearched text is not shown.
-            return if built.forms.is_empty() {
-                text.into()
-            } else {
-                "[redacted: too many secrets to search for]".into()
-            };
-        };
-        let mut spans = Vec::new();
-        for head in automaton.find_overlapping_iter(text) {
-            let rest = text.as_bytes().get(head.start()..).unwrap_or_default();
-            for (form, secret) in built.forms.get(head.pattern().as_usize()).into_iter().flatten() {
-                if rest.starts_with(form) {
-                    spans.push((head.start(), head.start() + form.len(), *secret));
-                }
-            }
+        let built = self.built();
+        if built.is_unsearchable() {
+            return UNSEARCHED.into();
         }
+        let spans = built.spans(text.as_bytes());
         if spans.is_empty() {
             return Cow::Borrowed(text);
         }
-        spans.sort_unstable_by_key(|&(start, end, _)| (start, Reverse(end)));
         self.cut(text, &spans)
     }
 
     /// Replaces the spans, which are sorted; those that overlap become one, named for the first.
-    fn cut<'t>(&self, text: &'t str, spans: &[(usize, usize, usize)]) -> Cow<'t, str> {
+    fn cut<'t>(&self, text: &'t str, spans: &[Span]) -> Cow<'t, str> {
         let mut out = String::new();
         let mut from = 0;
-        for &(start, end, secret) in spans {
+        for &Span { start, end, secret } in spans {
             if start >= from {
                 // A form is whole UTF-8 text, so its borders are character borders.
                 out.push_str(text.get(from..start).unwrap_or_default());
-                out.push_str(self.secrets.get(secret).map_or("[redacted]", |(shown, _)| shown));
+                out.push_str(self.shown(secret));
             }
             from = from.max(end);
         }
         out.push_str(text.get(from..).unwrap_or_default());
         Cow::Owned(out)
+    }
+
+    fn built(&self) -> &Built {
+        self.built.get_or_init(|| Built::new(&self.secrets))
+    }
+
+    /// What stands in place of a value.
+    fn shown(&self, secret: usize) -> &str {
+        self.secrets.get(secret).map_or("[redacted]", |(shown, _)| shown)
     }
 }
 
@@ -129,10 +140,32 @@ impl Built {
         if forms.is_empty() {
             return Self::default();
         }
-        let heads =
-            forms.iter().filter_map(|same| same.first()).map(|(form, _)| form.get(..HEAD_BYTES).unwrap_or(form));
-        let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(heads).ok();
-        Self { automaton, forms }
+        let head = |form: &Form| Zeroizing::new(form.get(..HEAD_BYTES).unwrap_or(form).to_vec());
+        let mut heads: Vec<_> = forms.iter().filter_map(|same| same.first()).map(|(form, _)| head(form)).collect();
+        let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(&heads).ok();
+        heads.sort_unstable_by(|a, b| a.as_slice().cmp(b));
+        Self { automaton, forms, heads }
+    }
+
+    /// Whether there is something to find, and no way to. Unsearched text is not shown.
+    fn is_unsearchable(&self) -> bool {
+        self.automaton.is_none() && !self.forms.is_empty()
+    }
+
+    /// Every form in `bytes`, by its beginning, the longest first.
+    fn spans(&self, bytes: &[u8]) -> Vec<Span> {
+        let mut spans = Vec::new();
+        let heads = self.automaton.iter().flat_map(|automaton| automaton.find_overlapping_iter(bytes));
+        for head in heads {
+            let rest = bytes.get(head.start()..).unwrap_or_default();
+            for (form, secret) in self.forms.get(head.pattern().as_usize()).into_iter().flatten() {
+                if rest.starts_with(form) {
+                    spans.push(Span { start: head.start(), end: head.start() + form.len(), secret: *secret });
+                }
+            }
+        }
+        spans.sort_unstable_by_key(|span| (span.start, Reverse(span.end)));
+        spans
     }
 }
 

@@ -27,10 +27,13 @@ macro_rules! scopes {
 }
 
 scopes! {
-    /// List and get secrets: names, masks and metadata. Never a value; nothing reads a value.
+    /// List and get secrets: names, masks and metadata. Never a value.
     SecretsRead = "secrets:read",
     /// Put, activate, destroy and delete secrets.
     SecretsWrite = "secrets:write",
+    /// Run a process on one's own machine with an environment's values (`tresor run`). Only a token of named environments
+    /// can hold it, and nobody has it by being an admin: it is given by its name.
+    SecretsInject = "secrets:inject",
     /// List and get functions, their source, invocations and logs.
     FunctionsRead = "functions:read",
     /// Deploy, roll back and delete functions. Code that is deployed can use the account's secrets.
@@ -64,14 +67,22 @@ scopes! {
 pub struct ScopeSet(BTreeSet<Scope>);
 
 impl ScopeSet {
-    /// Every scope that a token of an ordinary account can hold.
+    /// Every scope of an ordinary account but `secrets:inject`, which is only ever given by its name.
     pub fn admin() -> Self {
-        Self(Scope::ALL.iter().copied().filter(|scope| *scope != Scope::AccountsWrite).collect())
+        let apart = [Scope::AccountsWrite, Scope::SecretsInject];
+        Self(Scope::ALL.iter().copied().filter(|scope| !apart.contains(scope)).collect())
     }
 
-    /// Every scope, with `accounts:write`: for the first token of the account `default`.
+    /// As [`ScopeSet::admin`], with `accounts:write`: for the first token of the account `default`.
     pub fn operator() -> Self {
-        Self(Scope::ALL.iter().copied().collect())
+        Self::admin().with(Scope::AccountsWrite)
+    }
+
+    /// With one more.
+    #[must_use]
+    pub fn with(mut self, scope: Scope) -> Self {
+        self.0.insert(scope);
+        self
     }
 
     /// Reads scopes as the API writes them. The word `admin` stands for [`ScopeSet::admin`].
@@ -116,6 +127,15 @@ impl ScopeSet {
     /// The scopes of `self` that `other` lacks.
     pub fn beyond(&self, other: &Self) -> Vec<Scope> {
         self.0.difference(&other.0).copied().collect()
+    }
+
+    /// What `self` may not give to a new token of these scopes. Nobody has `secrets:inject` by a role, so whoever has all that
+    /// an admin has can give it.
+    pub fn cannot_give(&self, scopes: &Self) -> Vec<Scope> {
+        let is_admin = Self::admin().beyond(self).is_empty();
+        let mut beyond = scopes.beyond(self);
+        beyond.retain(|scope| !(is_admin && *scope == Scope::SecretsInject));
+        beyond
     }
 
     /// The scopes in the order they are shown.
@@ -164,7 +184,20 @@ mod tests {
     #[test]
     fn admin_does_not_reach_other_accounts() {
         assert!(!ScopeSet::admin().contains(Scope::AccountsWrite));
+        assert!(!ScopeSet::operator().contains(Scope::SecretsInject));
         assert_eq!(ScopeSet::operator().beyond(&ScopeSet::admin()), [Scope::AccountsWrite]);
         assert!(ScopeSet::default().iter().next().is_none());
+    }
+
+    #[test]
+    fn injection_is_given_by_name_only() {
+        let inject: ScopeSet = [Scope::SecretsInject].into_iter().collect();
+        assert_eq!(ScopeSet::admin().cannot_give(&inject), []);
+        assert_eq!(ScopeSet::operator().cannot_give(&ScopeSet::operator().with(Scope::SecretsInject)), []);
+        assert_eq!(ScopeSet::admin().cannot_give(&ScopeSet::operator()), [Scope::AccountsWrite]);
+        let maker: ScopeSet = Scope::ALL.iter().copied().filter(|scope| *scope != Scope::AuditRead).collect();
+        assert_eq!(maker.cannot_give(&inject), [], "it has it itself");
+        let maker = maker.within(&ScopeSet::admin());
+        assert_eq!(maker.cannot_give(&inject), [Scope::SecretsInject], "neither it nor all of an admin's");
     }
 }

@@ -18,6 +18,7 @@ fn table() {
     let production = EnvironmentName::production();
     let test = EnvironmentName::parse("test").unwrap();
     let writer = || ScopeSet::parse(["secrets:read", "secrets:write", "functions:write"]).unwrap();
+    let runner = || ScopeSet::parse(["secrets:inject"]).unwrap();
     let columns: Vec<(&str, Actor)> = vec![
         ("operator", actor(ScopeSet::operator(), true, None)),
         ("admin", actor(ScopeSet::admin(), false, None)),
@@ -26,6 +27,8 @@ fn table() {
         ("writer-test", actor(writer(), false, Some(vec![test.clone()]))),
         ("writer-none", actor(writer(), false, Some(vec![]))),
         ("user", actor(Role::User.scopes(), false, None)),
+        ("runner-test", actor(runner(), false, Some(vec![test.clone()]))),
+        ("runner-all", actor(runner(), false, None)),
         ("anonymous", Actor::anonymous(AccountId::new("a"))),
     ];
     let mut table = String::from("# p: in production, t: in test, *: in no particular environment; -: refused\n");
@@ -55,14 +58,35 @@ fn table() {
 
 #[test]
 fn every_scope_opens_at_least_one_action_and_only_its_own() {
+    let production = EnvironmentName::production();
     for scope in Scope::ALL {
-        let actor = actor(ScopeSet::parse([scope.as_str()]).unwrap(), true, None);
-        let opened: Vec<_> = Action::ALL.iter().filter(|action| authorize(&actor, **action, None).is_ok()).collect();
+        let actor = actor(ScopeSet::parse([scope.as_str()]).unwrap(), true, Some(vec![production.clone()]));
+        let may = |action: &&Action| authorize(&actor, **action, Some(&production)).is_ok();
+        let opened: Vec<_> = Action::ALL.iter().filter(may).collect();
         assert!(
             !opened.is_empty() && opened.iter().all(|action| action.scope() == *scope),
             "{scope:?} opens {opened:?}"
         );
     }
+}
+
+/// Not a browser's session, and nobody without a limit.
+#[test]
+fn values_go_to_limited_tokens_only() {
+    let production = EnvironmentName::production();
+    let scopes = || ScopeSet::parse(["secrets:inject"]).unwrap();
+    let runner = actor(scopes(), false, Some(vec![production.clone()]));
+    let inject = |actor: &Actor, environment| authorize(actor, Action::SecretInject, environment);
+    assert_eq!(inject(&runner, Some(&production)), Ok(()));
+    assert_eq!(inject(&runner, None), Err(Denied::AllEnvironments));
+    for kind in [ActorKind::Session, ActorKind::Function, ActorKind::Jwt, ActorKind::Anonymous, ActorKind::Setup] {
+        assert_eq!(inject(&Actor { kind, ..runner.clone() }, Some(&production)), Err(Denied::Unlimited));
+    }
+    assert_eq!(inject(&actor(scopes(), false, None), Some(&production)), Err(Denied::Unlimited));
+    assert_eq!(
+        inject(&actor(scopes(), false, Some(vec![])), Some(&production)),
+        Err(Denied::Environment(production.clone()))
+    );
 }
 
 #[test]
