@@ -36,6 +36,7 @@ mod egress;
 mod functions;
 mod http2;
 mod import;
+mod inject;
 mod isolation;
 mod keys;
 mod openapi;

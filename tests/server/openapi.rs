@@ -106,7 +106,10 @@ fn no_response_has_room_for_a_value() {
     for methods in document["paths"].as_object().unwrap().values() {
         for operation in methods.as_object().unwrap().values() {
             assert!(!names_a_value(&operation["responses"]), "{operation}");
-            reach(&document, &operation["responses"], &mut answered);
+            // The one that is for values; what it answers with is within reach of no other.
+            if operation["operationId"] != "inject_environment" {
+                reach(&document, &operation["responses"], &mut answered);
+            }
             reach(&document, &operation["requestBody"], &mut asked);
         }
     }

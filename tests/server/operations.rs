@@ -82,6 +82,7 @@ operations! {
     "put_settings", Some("settings:write"), "settings.put", |_n| "/api/v1/settings".to_owned(), Some(json!({ "response_guard": "block" }));
     "list_environments", None, "", |_n| "/api/v1/environments".to_owned(), None;
     "put_environment", Some("environments:write"), "environment.put", |n| format!("/api/v1/environments/{}", n.environment), None;
+    "inject_environment", Some("secrets:inject"), "secret.inject", |n| format!("/api/v1/environments/{}/inject", n.environment), Some(json!({ "command": "npm" }));
     "create_login_link", Some("sessions:write"), "session.create", |_n| "/api/v1/login-links".to_owned(), None;
     "create_account", Some("accounts:write"), "account.create", |n| "/api/v1/accounts".to_owned(), Some(json!({ "name": n.new }));
     "list_accounts", Some("accounts:write"), "account.list", |_n| "/api/v1/accounts".to_owned(), None;
@@ -103,7 +104,7 @@ impl Documented {
     /// The request as `caller`.
     pub fn request(&self, caller: &Client, names: &Names) -> reqwest::RequestBuilder {
         let (path, body) = (self.operation.request)(names);
-        let request = caller.request(&self.method, &path);
+        let request = caller.request(&self.method, &path).header("sec-tresor-no-browsers", "1");
         match body {
             Some(body) => request.json(&body),
             None => request,

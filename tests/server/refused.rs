@@ -23,6 +23,9 @@ const SCOPES: [&str; 15] = [
     "accounts:write",
 ];
 
+/// The scope that only tokens of named environments have.
+const INJECT: &str = "secrets:inject";
+
 fn names() -> Names {
     Names {
         secret: "KEY".into(),
@@ -119,6 +122,8 @@ async fn without_its_scope_an_operation_is_denied_and_the_denial_is_on_record() 
         let name = format!("no-{}", scope.replace(':', "-"));
         lacking.push((scope, token(&admin, json!({ "name": name, "scopes": others })).await, name));
     }
+    let name = "no-secrets-inject".to_owned();
+    lacking.push((INJECT, token(&admin, json!({ "name": name, "scopes": SCOPES })).await, name));
     let before = admin.state().await;
     for documented in everything(&admin).await {
         let operation = documented.operation;
@@ -168,7 +173,8 @@ async fn a_token_for_one_environment_is_for_no_other() {
             .await
             .expect(201);
     }
-    let limited = token(&admin, json!({ "name": "limited", "scopes": SCOPES, "environments": ["test"] })).await;
+    let scopes = [&SCOPES[..], &[INJECT]].concat();
+    let limited = token(&admin, json!({ "name": "limited", "scopes": scopes, "environments": ["test"] })).await;
     let before = admin.state().await;
     let mut tried = 0;
     for documented in everything(&admin).await.iter().filter(|documented| documented.takes_environment) {

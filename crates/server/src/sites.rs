@@ -9,6 +9,7 @@ pub(crate) struct Sites {
     url: String,
     hosts: Vec<String>,
     behind_proxy: bool,
+    tls: bool,
 }
 
 impl Sites {
@@ -27,7 +28,7 @@ impl Sites {
             let authority = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
             hosts.push(authority.split('/').next().unwrap_or_default().to_ascii_lowercase());
         }
-        Self { url, hosts, behind_proxy: public_url.is_some() && !tls }
+        Self { url, hosts, behind_proxy: public_url.is_some() && !tls, tls }
     }
 
     /// How people reach the server.
@@ -38,6 +39,11 @@ impl Sites {
     /// Whether a reverse proxy stands before it: that is what a public URL is named for where the server does no TLS itself.
     pub(crate) fn is_behind_proxy(&self) -> bool {
         self.behind_proxy
+    }
+
+    /// Whether the server itself speaks TLS, on every connection.
+    pub(crate) fn does_tls(&self) -> bool {
+        self.tls
     }
 
     /// Whether browsers reach it over TLS, so that cookies can demand it.

@@ -10,6 +10,7 @@ mod functions;
 mod gateway;
 mod guard;
 mod health;
+mod inject;
 mod members;
 mod openapi;
 mod page;
@@ -134,6 +135,7 @@ fn api() -> OpenApiRouter<Service> {
         .routes(routes!(access::revoke_token))
         .routes(routes!(access::list_environments))
         .routes(routes!(access::put_environment))
+        .routes(routes!(inject::inject))
         .routes(routes!(members::list_members))
         .routes(routes!(members::put_member, members::delete_member))
         .routes(routes!(members::list_groups))

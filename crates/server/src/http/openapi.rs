@@ -8,7 +8,8 @@ use utoipa::openapi::{Components, Info, License, OpenApi};
 pub(super) fn finish(mut document: OpenApi) -> OpenApi {
     document.info = Info::new("Tresor", env!("CARGO_PKG_VERSION"));
     document.info.description = Some(
-        "Secrets and the functions that use them. No operation returns a value. Errors are RFC 9457 problem documents."
+        "Secrets and the functions that use them. No operation returns a value but `inject_environment`, to tokens made for \
+         that alone. Errors are RFC 9457 problem documents."
             .to_owned(),
     );
     document.info.license = Some(License::new("Apache-2.0"));

@@ -121,7 +121,7 @@ impl Service {
         let name = TokenName::parse(&input.name)?;
         let scopes = ScopeSet::parse(input.scopes.iter().map(String::as_str))?;
         let permit = self.permit(caller, Action::TokenCreate, None, name.as_str()).await?;
-        let beyond = scopes.beyond(&caller.actor.scopes);
+        let beyond = caller.actor.scopes.cannot_give(&scopes);
         if !beyond.is_empty() {
             let names: Vec<_> = beyond.into_iter().map(Scope::as_str).collect();
             let rule = format!("your own token lacks {}: it cannot give what it does not have", names.join(", "));
@@ -129,6 +129,10 @@ impl Service {
         }
         let member = self.token_member(caller, input.member.as_deref(), &scopes).await?;
         let environments = self.token_environments(caller, input.environments).await?;
+        if environments.is_none() && scopes.contains(Scope::SecretsInject) {
+            let rule = "must be named for secrets:inject: values go only to tokens of named environments";
+            return Err(Invalid::new("environments", "environments_missing", rule).into());
+        }
         let expires_at = input.expires_at.as_deref().map(parse_expiry).transpose()?;
         let text = token::encode(Kind::Token, &envelope::random_bytes());
         let row = TokenRow {

@@ -39,6 +39,7 @@ pub(super) fn title(action: Action) -> &'static str {
         Action::SecretGet => "Secret looked up",
         Action::SecretPut => "Secret stored",
         Action::SecretImport => "Secrets imported",
+        Action::SecretInject => "Secrets given to a process",
         Action::SecretActivate => "Older version used again",
         Action::SecretDestroy => "Version destroyed",
         Action::SecretDelete => "Secret deleted",
@@ -124,6 +125,9 @@ impl Done<'_> {
                 Some("same") => html! { "stored the value that" (name) " had already" (place) },
                 _ => html! { "stored" (name) " version " (self.detail("version")) (place) },
             },
+            "secret.inject" => {
+                html! { "ran " code { (self.detail("command")) } " with " (self.detail("count")) " secrets" (place) }
+            }
             "secret.activate" => {
                 html! { "went from version " (self.detail("previous_version")) " to version " (self.detail("version")) " of" (name) (place) }
             }
@@ -165,6 +169,7 @@ fn wanted(event: &AuditEvent) -> Markup {
         "secret.get" => html! { "look up" (name) },
         "secret.put" => html! { "store" (name) },
         "secret.import" => html! { "import secrets" },
+        "secret.inject" => html! { "run a program with secrets" },
         "secret.activate" => html! { "use another version of" (name) },
         "secret.destroy" => html! { "destroy a version of" (name) },
         "secret.delete" => html! { "delete" (name) },

@@ -1,12 +1,14 @@
 //! The API's shapes: what goes over HTTP, and nothing else. The CLI reads and writes the same types.
 //!
-//! Responses have no field that could hold a value. Requests that carry one are `Deserialize` only and keep it zeroized.
+//! No response but `Injected` has a field that could hold a value. What carries one is `Deserialize` only and keeps it
+//! zeroized.
 
 mod access;
 mod audit;
 mod check;
 mod function;
 mod import;
+mod inject;
 mod member;
 mod problem;
 mod provider;
@@ -22,6 +24,7 @@ pub use function::{
     Rollback, Secrets,
 };
 pub use import::{Import, ImportLine, ImportSecrets, ImportWarning};
+pub use inject::{Inject, Injected, InjectedSecret, NO_BROWSERS};
 pub use member::{Group, Issuer, Member, PutGroup, PutIssuer, PutMember};
 pub use problem::{FieldProblem, Problem};
 pub use provider::{Provider, ProviderSecret, ProviderSuggestion, ProviderSummary, SuggestProvider};
