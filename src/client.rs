@@ -160,6 +160,11 @@ impl Client {
         self.read(self.succeed(request).await?).await
     }
 
+    /// Sends a request that is complete and reads the answer.
+    pub(crate) async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Done<T> {
+        self.read(self.succeed(request.timeout(CALL)).await?).await
+    }
+
     /// Sends a request without a body and reads the answer.
     pub(crate) async fn call_empty<T: DeserializeOwned>(&self, method: Method, path: &str) -> Done<T> {
         let request = self.request(method, path)?.timeout(CALL);

@@ -15,6 +15,10 @@ pub(crate) enum Exit {
     NotFound = 4,
     /// It exists already, or someone else changed it.
     Conflict = 5,
+    /// The command to run could not be started; as shells have it.
+    CannotRun = 126,
+    /// There is no such command; as shells have it.
+    NoCommand = 127,
     /// No server answered. `EX_UNAVAILABLE` of sysexits.h.
     Unreachable = 69,
 }
@@ -41,6 +45,7 @@ impl Failure {
             Exit::Denied => "Not authorized",
             Exit::NotFound => "Not found",
             Exit::Conflict => "Conflict",
+            Exit::CannotRun | Exit::NoCommand => "Not started",
             Exit::Unreachable => "Server unreachable",
         };
         let problem = Problem {

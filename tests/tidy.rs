@@ -87,7 +87,9 @@ fn unsafe_and_spawn_live_in_runtime_only() {
         if name.starts_with("crates/") && name.ends_with("src/lib.rs") && !name.starts_with("crates/runtime") {
             assert!(text.contains("#![forbid(unsafe_code)]"), "{name} must forbid unsafe code");
         }
-        if name.contains("src/") && !name.starts_with("crates/runtime/") {
+        // `tresor run` starts the command that its user names, on the user's machine: no client could do it otherwise.
+        let runs = name == "src/commands/run.rs";
+        if name.contains("src/") && !name.starts_with("crates/runtime/") && !runs {
             assert!(!text.contains("process::Command"), "{name} spawns a process: that is the runtime's");
         }
     }
@@ -129,10 +131,13 @@ fn values_are_exposed_in_few_places() {
         "crates/runtime/src/egress/brokered.rs",
         "crates/runtime/src/egress/probe.rs",
         "crates/runtime/src/worker/boot.rs",
+        // The answer to `tresor run`, and the process that it starts: that is what the scope is for.
+        "crates/server/src/http/inject.rs",
         "crates/server/src/service/checks.rs",
         "crates/server/src/service/jwt/mod.rs",
         "crates/server/src/service/providers.rs",
         "crates/server/src/service/put.rs",
+        "src/commands/run.rs",
         "src/commands/secret.rs",
         "src/input.rs",
     ];

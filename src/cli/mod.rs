@@ -5,6 +5,7 @@ mod audit;
 mod function;
 mod member;
 mod provider;
+mod run;
 mod secret;
 mod serve;
 mod settings;
@@ -20,6 +21,7 @@ pub(crate) use audit::{AuditCommand, Verify};
 pub(crate) use function::{Deploy, FunctionCommand, Invoke};
 pub(crate) use member::{GroupCommand, IssuerCommand, IssuerPut, MemberCommand};
 pub(crate) use provider::ProviderCommand;
+pub(crate) use run::Run;
 pub(crate) use secret::{Import, Named, Put, SecretCommand};
 pub(crate) use serve::Serve;
 pub(crate) use settings::{SettingsCommand, SettingsPut};
@@ -40,7 +42,9 @@ Exit codes:
   3   no token, or one that may not do this
   4   there is no such thing
   5   it exists already, or someone else changed it
-  69  no server answered";
+  69  no server answered
+  `run` ends with the code of its command, or 128 and the number of the signal that ended it; 126: it could not be started;
+  127: there is no such command";
 
 /// A self-hosted vault for application credentials, with the edge functions that use them.
 ///
@@ -119,6 +123,16 @@ pub(crate) enum Command {
     /// List and make accounts
     #[command(subcommand)]
     Account(AccountCommand),
+    /// Run a command with an environment's secrets as its variables
+    ///
+    /// For tokens with the scope secrets:inject, which an admin gives by its name and for named environments. Each run is in
+    /// the audit log, with the secrets, their versions and the command's name. Nothing is written to disk; brokered secrets
+    /// stay on the server; the token is taken out of the command's environment. Signals reach the command, and its exit
+    /// code becomes this one.
+    ///
+    ///   tresor run -e test -- npm start
+    #[command(verbatim_doc_comment)]
+    Run(Run),
     /// Print a link that opens the admin UI once
     Login,
     /// Check that the server works and this machine can use it

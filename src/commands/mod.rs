@@ -10,6 +10,7 @@ mod import;
 mod invoke;
 mod member;
 mod provider;
+mod run;
 mod secret;
 mod serve;
 mod settings;
@@ -69,6 +70,7 @@ async fn client_command(context: &Context, command: Command) -> Done {
         Command::Settings(command) => settings::run(context, command).await,
         Command::Environment(command) => access::environment(context, command).await,
         Command::Account(command) => access::account(context, command).await,
+        Command::Run(args) => run::run(context, args).await,
         Command::Login => access::login(context).await,
         Command::Doctor => doctor::run(context).await,
         // `run` took these.
