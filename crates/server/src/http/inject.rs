@@ -122,11 +122,10 @@ mod tests {
     use crate::sites::Sites;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        let pair = |(name, text): &(&'static str, &'static str)| {
-            (HeaderName::from_static(name), HeaderValue::from_static(text))
-        };
         let mut headers = HeaderMap::new();
-        pairs.iter().map(pair).for_each(|(name, text)| drop(headers.append(name, text)));
+        for (name, text) in pairs {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static(text));
+        }
         headers
     }
 
