@@ -108,6 +108,9 @@ pub(crate) struct Deploy {
     /// An endpoint that it connects to by other ways than HTTP, like db.example.com:5432; repeat for more
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) tcp: Vec<String>,
+    /// Ask people for the secrets that the code reads and that are not there
+    #[arg(long)]
+    pub(crate) request_missing: bool,
     /// The file of a folder that is run [default: index.ts, or index with another ending]
     #[arg(long, value_name = "PATH")]
     pub(crate) entry: Option<String>,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::InEnvironment;
+use super::{InEnvironment, Request, RequestsCommand};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SecretCommand {
@@ -70,6 +70,13 @@ pub(crate) enum SecretCommand {
         #[arg(short, long)]
         yes: bool,
     },
+    /// Ask a person to enter a secret; prints the link of the page where that is done
+    ///
+    /// The link holds no secret and is no login: it opens for people who are logged in to the account.
+    Request(Request),
+    /// List, decline and cancel what was asked for
+    #[command(subcommand)]
+    Requests(RequestsCommand),
 }
 
 #[derive(Debug, Args)]

@@ -1,11 +1,13 @@
 //! `tresor function …`, but for `invoke`, which speaks to the gateway and not to the API.
 
+use std::io::IsTerminal as _;
+
 use reqwest::Method;
 use server::wire::{
     Deployment, Egress, Function, FunctionDetail, Invocation, LogLine, Page, PutFunction, Rollback, Secrets,
 };
 
-use super::{Context, invoke, tail};
+use super::{Context, invoke, request, tail};
 use crate::cli::{Deploy, FunctionCommand};
 use crate::client::segment;
 use crate::failure::Done;
@@ -67,13 +69,38 @@ async fn deploy(context: &Context, args: Deploy) -> Done {
         Upload::Files(files, entry) => (body.files, body.entry) = (Some(files), Some(entry)),
     }
     let place = body.environment.as_deref().map(|environment| format!(" -e {environment}")).unwrap_or_default();
-    let deployment: Deployment = context.client()?.call(Method::PUT, &path, &body).await?;
+    let client = context.client()?;
+    let deployment: Deployment = client.call(Method::PUT, &path, &body).await?;
     context.output.show(&deployment, |deployment| active(deployment, "Deployed"))?;
     for name in &deployment.missing_secrets {
         context.output.hint(&format!("the code reads {name}, which it does not get: tresor secret put {name}{place}"));
     }
+    let missing = absent(&deployment);
+    if args.request_missing || (!missing.is_empty() && offer(context)?) {
+        let environment = body.environment.as_deref();
+        request::create_missing(context, &client, &deployment.function, &missing, environment).await?;
+    } else if !missing.is_empty() {
+        context.output.hint("or let somebody enter what is missing: deploy again with --request-missing");
+    }
     context.output.hint(&format!("try it: tresor function invoke {}{place}", args.name));
     Ok(())
+}
+
+/// The secrets that a request could bring: those that the deployment would get if they were there.
+fn absent(deployment: &Deployment) -> Vec<String> {
+    let gets = |name: &String| match &deployment.secrets {
+        Secrets::Word(_) => true,
+        Secrets::Names(names) => names.contains(name),
+    };
+    deployment.missing_secrets.iter().filter(|name| gets(name)).cloned().collect()
+}
+
+/// Whether the person at the terminal wants to ask somebody for what is missing; without one, no.
+fn offer(context: &Context) -> Done<bool> {
+    if context.output.is_json() || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return Ok(false);
+    }
+    context.output.confirm("Ask the people of the account to enter what is missing?")
 }
 
 /// `none` cannot be a secret's name: those are in capital letters.

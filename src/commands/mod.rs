@@ -10,6 +10,7 @@ mod import;
 mod invoke;
 mod member;
 mod provider;
+mod request;
 mod run;
 mod secret;
 mod serve;

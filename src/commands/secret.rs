@@ -9,7 +9,7 @@ use server::wire::{
 };
 use zeroize::Zeroizing;
 
-use super::{Context, import};
+use super::{Context, import, request};
 use crate::cli::{Named, Put, SecretCommand, value_in_argv};
 use crate::client::{Client, segment};
 use crate::failure::{Done, Exit, Failure};
@@ -41,6 +41,8 @@ pub(super) async fn run(context: &Context, command: SecretCommand) -> Done {
         SecretCommand::Delete { named, yes } => {
             delete(context, &named.name, named.place.environment.as_deref(), yes).await
         }
+        SecretCommand::Request(args) => request::create(context, args).await,
+        SecretCommand::Requests(command) => request::run(context, command).await,
     }
 }
 

@@ -1,10 +1,14 @@
 //! Invariants 2 and 3: no change without its event, and no change of the log without its being found.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::api::{App, str};
+use crate::api::{App, Client, str};
 use crate::database::Database;
 use crate::operations::{Names, VALUE, documented};
+
+async fn ask(admin: &Client, name: &str) -> Value {
+    admin.post("/api/v1/secret-requests", json!({ "name": name, "reason": "to test" })).await.expect(201).json()
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_change_leaves_one_event() {
@@ -16,6 +20,7 @@ async fn every_change_leaves_one_event() {
         environment: "production".into(),
         function: "fn".into(),
         token: str(&token["id"]).to_owned(),
+        request: str(&ask(&admin, "DECLINED_KEY").await["id"]).to_owned(),
         people: "people".into(),
         invocation: "0".into(),
         new: "new-name".into(),
@@ -25,6 +30,11 @@ async fn every_change_leaves_one_event() {
     let order = [
         "put_environment",
         "put_secret",
+        "import_secrets",
+        "create_secret_request",
+        "decline_secret_request",
+        "cancel_secret_request",
+        "put_settings",
         "deploy_function",
         "put_issuer",
         "put_member",
@@ -54,6 +64,9 @@ async fn every_change_leaves_one_event() {
         let documented = all.iter().find(|documented| documented.operation.id == id).unwrap();
         let operation = documented.operation;
         names.environment = if id == "put_environment" { "test" } else { "production" }.to_owned();
+        if id == "cancel_secret_request" {
+            names.request = str(&ask(&admin, "CANCELLED_KEY").await["id"]).to_owned();
+        }
         let before = admin.events().await.len();
         let answer = documented.ask(&admin, &names).await;
         assert!((200..300).contains(&answer.status), "{id}: {}", answer.text());
@@ -61,11 +74,14 @@ async fn every_change_leaves_one_event() {
         assert_eq!(events.len(), 1, "{id} left {events:?}");
         let event = &events[0];
         let name = match operation.action.split('.').next().unwrap() {
-            "secret" => "KEY",
+            "secret_request" if id == "decline_secret_request" => "DECLINED_KEY",
+            "secret_request" if id == "cancel_secret_request" => "CANCELLED_KEY",
+            "secret" if id == "import_secrets" => "",
+            "secret" | "secret_request" => "KEY",
             "function" => "fn",
             "environment" => "test",
             "member" | "group" | "issuer" => "people",
-            "session" => "",
+            "session" | "settings" => "",
             _ if id == "revoke_token" => "",
             _ => "new-name",
         };
@@ -78,7 +94,9 @@ async fn every_change_leaves_one_event() {
         assert_eq!(str(&event["request_id"]), answer.header("x-request-id"), "{id}");
         assert_eq!(
             event.get("environment").map(str),
-            documented.takes_environment.then_some(names.environment.as_str()),
+            // One that is declined is in the environment that it was made for.
+            (documented.takes_environment || event["resource"]["kind"] == "secret_request")
+                .then_some(names.environment.as_str()),
             "{id}: {event}"
         );
         assert!(!event.to_string().contains(VALUE), "{id}: {event}");
@@ -113,6 +131,7 @@ async fn what_cannot_be_recorded_does_not_happen() {
     admin.put("/api/v1/issuers/people", issuer).await.expect(201);
     admin.put("/api/v1/members/people", json!({ "role": "admin" })).await.expect(201);
     admin.put("/api/v1/groups/people", json!({ "members": ["people"] })).await.expect(201);
+    let asked = ask(&admin, "OTHER_KEY").await;
     let before = admin.state().await;
     let mut database = Database::open(&app.server).await;
     database.run("CREATE TRIGGER no_events BEFORE INSERT ON audit_events BEGIN SELECT RAISE(ABORT, 'the disk of the audit log is full'); END").await;
@@ -121,6 +140,7 @@ async fn what_cannot_be_recorded_does_not_happen() {
         environment: "production".into(),
         function: "show".into(),
         token: "0".into(),
+        request: str(&asked["id"]).to_owned(),
         people: "people".into(),
         invocation: "0".into(),
         new: "new-name".into(),

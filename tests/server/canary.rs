@@ -327,12 +327,20 @@ async fn pages(app: &App, admin: &Client, value: &str) {
         ("body", value),
     ];
     browser.send(form("/functions/leaks/try", &fields, &cookie)).await.expect(200);
+    let asked = json!({ "name": "ASKED_FOR", "reason": "to test" });
+    let asked = admin.post("/api/v1/secret-requests", asked).await.expect(201).json();
+    let asked = format!("/requests/{}", str(&asked["id"]));
+    browser.send(form(&asked, &[("value", &format!("\"{value}\""))], &cookie)).await.expect(422);
+    browser.send(form(&asked, &[("value", value), ("value", value)], &cookie)).await.expect(400);
+    browser.send(form(&asked, &[("anyway", "yes"), ("value", value)], &cookie)).await.expect(303);
     let id = str(&admin.items("/api/v1/functions/leaks/invocations").await[0]["id"]).to_owned();
     for page in [
         "/secrets",
         "/secrets/CANARY",
         "/secrets/FROM_THE_UI",
         "/secrets/FROM_THE_UI/delete",
+        "/requests",
+        &asked,
         "/functions",
         "/secrets?q=canary&sort=updated",
         "/functions/leaks",

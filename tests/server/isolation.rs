@@ -22,6 +22,8 @@ async fn rich(app: &App) -> (Client, Names) {
     let member = json!({ "issuer": "alpha-people", "subject": "alpha-subject" });
     owner.put("/api/v1/members/alpha-people", member).await.expect(201);
     owner.put("/api/v1/groups/alpha-people", json!({ "members": ["alpha-people"] })).await.expect(201);
+    let asked = json!({ "name": "ALPHA_WANTED", "reason": "alpha wants it", "environment": "staging" });
+    let asked = owner.post("/api/v1/secret-requests", asked).await.expect(201).json();
     let made =
         owner.post("/api/v1/tokens", json!({ "name": "alpha-ci", "scopes": ["admin"] })).await.expect(201).json();
     owner.get("/a/alpha/production/functions/v1/alpha-fn").await.expect(200);
@@ -31,6 +33,7 @@ async fn rich(app: &App) -> (Client, Names) {
         environment: "staging".into(),
         function: "alpha-fn".into(),
         token: str(&made["id"]).to_owned(),
+        request: str(&asked["id"]).to_owned(),
         people: "alpha-people".into(),
         invocation,
         new: "new-name".into(),
@@ -44,6 +47,7 @@ fn stranger() -> Names {
         environment: "nowhere".into(),
         function: "nobodys-fn".into(),
         token: "0123456789abcdef0123456789abcdef".into(),
+        request: "0123456789abcdef0123456789abcdef".into(),
         people: "nobodys-people".into(),
         invocation: "0123456789abcdef0123456789abcdef".into(),
         new: "new-name".into(),
@@ -78,10 +82,18 @@ async fn anothers_names_are_names_of_nothing() {
                 let answer = documented.ask(&other, &names).await;
                 let text = answer.text();
                 // Its own requests bring names of the other's with them; these are in no request.
-                let told =
-                    ["of-alpha", "alpha-ci", "alpha.example", "alpha-subject", "/a/alpha/", "speaks", &second_mask]
-                        .into_iter()
-                        .find(|mark| text.contains(mark));
+                let told = [
+                    "of-alpha",
+                    "alpha-ci",
+                    "alpha wants",
+                    "alpha.example",
+                    "alpha-subject",
+                    "/a/alpha/",
+                    "speaks",
+                    &second_mask,
+                ]
+                .into_iter()
+                .find(|mark| text.contains(mark));
                 assert_eq!(told, None, "{}: {text}", documented.operation.id);
                 learnt.push(learned(&answer));
             }

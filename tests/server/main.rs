@@ -44,5 +44,6 @@ mod postgres;
 mod refused;
 mod rotation;
 mod sdks;
+mod secret_requests;
 mod settings;
 mod versions;

@@ -14,6 +14,8 @@ pub struct Names {
     pub environment: String,
     pub function: String,
     pub token: String,
+    /// Of a secret request.
+    pub request: String,
     /// Of a member, a group and an issuer.
     pub people: String,
     pub invocation: String,
@@ -56,6 +58,11 @@ operations! {
     "list_providers", None, "", |n| format!("/api/v1/providers?q={}", n.secret), None;
     "get_provider", None, "", |_n| "/api/v1/providers/stripe".to_owned(), None;
     "suggest_providers", None, "", |_n| "/api/v1/providers/suggest".to_owned(), Some(json!({ "value": VALUE }));
+    "create_secret_request", Some("secrets:request"), "secret_request.create", |n| "/api/v1/secret-requests".to_owned(), Some(json!({ "name": n.secret, "reason": "to test", "environment": n.environment }));
+    "list_secret_requests", Some("secrets:read"), "secret_request.list", |n| format!("/api/v1/secret-requests?environment={}", n.environment), None;
+    "get_secret_request", Some("secrets:read"), "secret_request.get", |n| format!("/api/v1/secret-requests/{}", n.request), None;
+    "decline_secret_request", Some("secrets:write"), "secret_request.decline", |n| format!("/api/v1/secret-requests/{}/decline", n.request), None;
+    "cancel_secret_request", Some("secrets:write"), "secret_request.cancel", |n| format!("/api/v1/secret-requests/{}/cancel", n.request), None;
     "deploy_function", Some("functions:write"), "function.deploy", |n| format!("/api/v1/functions/{}", n.function), Some(json!({ "source": SOURCE, "environment": n.environment }));
     "list_functions", Some("functions:read"), "function.list", |n| format!("/api/v1/functions?cursor={}", n.function), None;
     "get_function", Some("functions:read"), "function.get", |n| format!("/api/v1/functions/{}", n.function), None;

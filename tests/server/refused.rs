@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 use crate::api::{App, Client, eventually, random};
 use crate::operations::{Documented, Names, documented};
 
-const SCOPES: [&str; 15] = [
+const SCOPES: [&str; 16] = [
     "secrets:read",
     "secrets:write",
+    "secrets:request",
     "functions:read",
     "functions:write",
     "functions:invoke",
@@ -32,6 +33,7 @@ fn names() -> Names {
         environment: "production".into(),
         function: "fn".into(),
         token: "0123456789abcdef0123456789abcdef".into(),
+        request: "0123456789abcdef0123456789abcdef".into(),
         people: "people".into(),
         invocation: "0123456789abcdef0123456789abcdef".into(),
         new: "new-name".into(),

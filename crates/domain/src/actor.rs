@@ -30,7 +30,7 @@ pub enum ActorKind {
 pub enum Role {
     /// All of the account.
     Admin,
-    /// Look at secrets' metadata and at functions, and invoke them.
+    /// Look at secrets' metadata and at functions, invoke them, and ask for secrets.
     User,
 }
 
@@ -59,7 +59,10 @@ impl Role {
     pub fn scopes(self) -> ScopeSet {
         match self {
             Self::Admin => Scope::ALL.iter().copied().collect(),
-            Self::User => [Scope::SecretsRead, Scope::FunctionsRead, Scope::FunctionsInvoke].into_iter().collect(),
+            Self::User => {
+                let scopes = [Scope::SecretsRead, Scope::SecretsRequest, Scope::FunctionsRead, Scope::FunctionsInvoke];
+                scopes.into_iter().collect()
+            }
         }
     }
 }

@@ -12,6 +12,10 @@ pub const HOSTS: usize = 100;
 pub const ENDPOINTS: usize = 10;
 /// Longest note on a secret, in characters.
 pub const NOTE_CHARS: usize = 1_000;
+/// Longest reason of a secret request, in characters.
+pub const REASON_CHARS: usize = 500;
+/// Most secret requests of one account that nobody has answered.
+pub const SECRET_REQUESTS_PENDING: u64 = 100;
 /// Most secrets in one account.
 pub const SECRETS_PER_ACCOUNT: u64 = 10_000;
 /// Most environments in one account.

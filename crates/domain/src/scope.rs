@@ -34,6 +34,8 @@ scopes! {
     /// Run a process on one's own machine with an environment's values (`tresor run`). Only a token of named environments
     /// can hold it, and nobody has it by being an admin: it is given by its name.
     SecretsInject = "secrets:inject",
+    /// Ask people for secrets, and see what became of one's own requests. Never a value.
+    SecretsRequest = "secrets:request",
     /// List and get functions, their source, invocations and logs.
     FunctionsRead = "functions:read",
     /// Deploy, roll back and delete functions. Code that is deployed can use the account's secrets.

@@ -32,11 +32,11 @@ fn table() {
         ("anonymous", Actor::anonymous(AccountId::new("a"))),
     ];
     let mut table = String::from("# p: in production, t: in test, *: in no particular environment; -: refused\n");
-    table += &format!("{:<20}{:<20}", "action", "scope");
+    table += &format!("{:<24}{:<20}", "action", "scope");
     table += &columns.iter().map(|(name, _)| format!("{name:<13}")).collect::<String>();
     for action in Action::ALL {
         table = table.trim_end().to_owned();
-        table += &format!("\n{:<20}{:<20}", action.as_str(), action.scope().as_str());
+        table += &format!("\n{:<24}{:<20}", action.as_str(), action.scope().as_str());
         for (_, actor) in &columns {
             let allowed =
                 |environment, letter| if authorize(actor, *action, environment).is_ok() { letter } else { "-" };

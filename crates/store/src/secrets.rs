@@ -163,6 +163,8 @@ reads! {
 pub struct PutView {
     /// Whether the environment exists.
     pub environment: bool,
+    /// Whether somebody may wait for it: there are secret requests for it that nobody answered.
+    pub requested: bool,
     /// The secret, and the number that its next version must have: part of what the ciphertext is bound to.
     pub secret: Option<(SecretRow, u64)>,
 }
@@ -180,7 +182,9 @@ impl Tx {
     ) -> Result<PutView> {
         let query = Statement::new(concat!(
             "SELECT l.size, l.frontier, \
-             (SELECT count(*) FROM environments e WHERE e.account = $1 AND e.name = $2) AS environments, ",
+             (SELECT count(*) FROM environments e WHERE e.account = $1 AND e.name = $2) AS environments, \
+             (SELECT count(*) FROM secret_requests r WHERE r.account = $1 AND r.environment = $2 AND r.name = $3 \
+             AND r.status = 'pending') AS requested, ",
             secret_columns!(),
             " FROM audit_logs l LEFT JOIN secrets s ON s.account = l.account AND s.environment = $2 AND s.name = $3 \
              LEFT JOIN secret_versions v ON v.account = s.account AND v.secret_id = s.id AND v.version = s.version \
@@ -195,7 +199,8 @@ impl Tx {
             None => None,
         };
         self.known.next_version = secret.as_ref().map(|(row, next)| (account.clone(), row.id.clone(), *next));
-        Ok(PutView { environment: row.number("environments")? > 0, secret })
+        let (environment, requested) = (row.number("environments")? > 0, row.number("requested")? > 0);
+        Ok(PutView { environment, requested, secret })
     }
 
     /// Adds a secret with the ciphertext of its first version, `row.version`.

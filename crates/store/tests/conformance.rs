@@ -229,9 +229,18 @@ async fn secret_versions(db: Database) {
         tx!(store, |tx| tx.put_view(&account, &env, &name).await)
     };
     let seen = Some((first.clone(), 2));
-    assert_eq!(view(&id, "production", "API_KEY").await, Ok(PutView { environment: true, secret: seen }));
-    assert_eq!(view(&id, "production", "OTHER").await, Ok(PutView { environment: true, secret: None }));
-    assert_eq!(view(&id, "nowhere", "API_KEY").await, Ok(PutView { environment: false, secret: None }));
+    assert_eq!(
+        view(&id, "production", "API_KEY").await,
+        Ok(PutView { environment: true, requested: false, secret: seen })
+    );
+    assert_eq!(
+        view(&id, "production", "OTHER").await,
+        Ok(PutView { environment: true, requested: false, secret: None })
+    );
+    assert_eq!(
+        view(&id, "nowhere", "API_KEY").await,
+        Ok(PutView { environment: false, requested: false, secret: None })
+    );
     assert_eq!(view(&account_id("nobody"), "production", "API_KEY").await, Err(StoreError::Missing));
 
     let put = async |version: u64, ciphertext: &'static [u8]| {
@@ -821,7 +830,7 @@ async fn other_accounts_reach_nothing(db: Database) {
     let mut stolen = secret.clone();
     stolen.account = mallory.clone();
     stolen.version = 3;
-    let nothing = PutView { environment: true, secret: None };
+    let nothing = PutView { environment: true, requested: false, secret: None };
     let (owner, env, key) = (mallory.clone(), env.clone(), name.clone());
     assert_eq!(tx!(store, |tx| tx.put_view(&owner, &env, &key).await), Ok(nothing));
     let (who, id) = (mallory.clone(), secret.id.clone());

@@ -17,6 +17,7 @@ mod page;
 pub(crate) mod problem;
 mod providers;
 pub(crate) mod request_id;
+mod secret_requests;
 mod secrets;
 mod settings;
 
@@ -124,6 +125,10 @@ fn api() -> OpenApiRouter<Service> {
         .routes(routes!(providers::suggest))
         .routes(routes!(providers::check))
         .routes(routes!(secrets::destroy))
+        .routes(routes!(secret_requests::create, secret_requests::list))
+        .routes(routes!(secret_requests::get))
+        .routes(routes!(secret_requests::decline))
+        .routes(routes!(secret_requests::cancel))
         .routes(routes!(functions::list))
         .routes(routes!(functions::rollback))
         .routes(routes!(functions::invocations))

@@ -72,6 +72,7 @@ impl From<Error> for ApiError {
                 ..Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", format!("{detail}."))
             },
             Error::Destroyed { .. } => Self::new(StatusCode::CONFLICT, "version_destroyed", format!("{detail}.")),
+            Error::RequestEnded(_) => Self::new(StatusCode::CONFLICT, "request_ended", format!("{detail}.")),
             Error::InUse { .. } => Self::new(StatusCode::CONFLICT, "in_use", format!("{detail}.")),
             Error::IssuerKeys => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "issuer_keys_unavailable", format!("{detail}."))

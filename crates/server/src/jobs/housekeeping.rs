@@ -23,6 +23,9 @@ const KEEP_EGRESS: u32 = 100_000;
 /// How long an `Idempotency-Key` is remembered.
 const KEEP_IDEMPOTENCY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
+/// How long secret requests are kept after they expired.
+const KEEP_REQUESTS_MILLIS: i64 = 90 * 24 * 60 * 60 * 1000;
+
 /// Runs until `stop`.
 pub(crate) async fn housekeeping(service: Service, stop: CancellationToken) {
     let mut tick = interval(EVERY);
@@ -51,6 +54,7 @@ async fn once(service: &Service) -> Result<(), Error> {
             Box::pin(async move {
                 tx.prune_sessions(now).await?;
                 tx.prune_drafts(now).await?;
+                tx.prune_secret_requests(now.plus_millis(-KEEP_REQUESTS_MILLIS)).await?;
                 tx.prune_idempotency(now.plus_millis(-KEEP_IDEMPOTENCY_MILLIS)).await?;
                 Ok::<_, Error>(())
             })

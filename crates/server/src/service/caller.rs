@@ -21,6 +21,22 @@ pub(crate) struct Permit {
 }
 
 impl Permit {
+    /// Leave for what an actor may always do, like taking back what it asked for itself. The caller of this has made sure
+    /// that it is the actor's own.
+    pub(super) fn own(caller: &Caller, action: Action, environment: Option<&EnvironmentName>, resource: &str) -> Self {
+        Self { event: event(caller, action, environment, resource, Outcome::Done) }
+    }
+
+    /// The event of another action that this one brings about, by the same actor on the same resource.
+    pub(super) fn beside(&self, action: Action) -> AuditEvent {
+        let kind = action.as_str().split('.').next().unwrap_or_default().to_owned();
+        let mut event = self.event.clone();
+        event.action = action.as_str().to_owned();
+        event.resource.kind = kind;
+        event.salt = hex::encode(*envelope::random_bytes::<16>());
+        event
+    }
+
     /// When the action was permitted; the action's own time.
     pub(crate) fn time(&self) -> Timestamp {
         self.event.time

@@ -57,6 +57,9 @@ pub(crate) enum Error {
         /// After how long it works again.
         seconds: u32,
     },
+    /// A secret request that cannot be answered any more.
+    #[error("this secret request is {}: it cannot be answered any more", .0.as_str())]
+    RequestEnded(domain::SecretRequestStatus),
     /// Something else needs it.
     #[error("{detail}")]
     InUse {

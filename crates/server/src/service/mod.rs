@@ -31,6 +31,7 @@ mod rates;
 mod recent;
 mod references;
 mod secret_import;
+mod secret_requests;
 mod secret_table;
 mod secrets;
 mod sessions;
@@ -45,6 +46,7 @@ use std::sync::Arc;
 use domain::{AccountId, EnvironmentName};
 use runtime::{Broker, Bundler, Runtime};
 use store::Store;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use audit::AuditQuery;
@@ -59,6 +61,7 @@ pub(crate) use jwt::Jwts;
 pub(crate) use keyring::Keyring;
 pub(crate) use put::PutInput;
 pub(crate) use secret_import::ImportInput;
+pub(crate) use secret_requests::{Asked, Fulfilled};
 pub(crate) use secret_table::{Line, SecretTable, Show, TableQuery};
 pub(crate) use setup::{ServerKeys, first_start, open_keys, write_private};
 
@@ -100,6 +103,8 @@ pub(crate) struct Inner {
     /// By the hash of their text.
     tokens: recent::Recent<String, Arc<tokens::KnownToken>>,
     jwts: Jwts,
+    /// Told when a secret request ended on this node.
+    answered: Notify,
     /// What is active, by account and environment.
     active: recent::Recent<(AccountId, EnvironmentName), Arc<Vec<functions::Active>>>,
 }
@@ -131,6 +136,7 @@ impl Service {
                 routes,
                 jwts,
                 tokens: recent::Recent::default(),
+                answered: Notify::new(),
                 active: recent::Recent::default(),
             }),
         }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use domain::catalogue::{self, Finding, Severity, hosts_for};
 use domain::mask::mask;
 use domain::{
-    AccountId, Action, Delivery, EnvironmentName, HostPattern, Invalid, SecretId, SecretName, Timestamp, Value, limits,
+    AccountId, Action, Delivery, EnvironmentName, HostPattern, Invalid, SecretId, SecretName, SecretRequestStatus,
+    Timestamp, Value, limits,
 };
 use envelope::{AccountKey, Binding};
 use store::{IdempotencyRow, SecretRow, ValueFacts};
@@ -99,23 +100,37 @@ pub(super) struct Checked {
     idempotency: Option<(String, [u8; 32])>,
     /// Whether [`room`] was asked for it already.
     pub(super) has_room: bool,
+    /// The secret request that this answers.
+    request: Option<String>,
 }
 
 impl Service {
     /// Stores a secret or a new version of it. When this returns, no invocation that starts later sees the old value.
-    pub(crate) async fn put_secret(&self, caller: &Caller, name: &str, mut input: PutInput) -> Result<Put, Error> {
+    pub(crate) async fn put_secret(&self, caller: &Caller, name: &str, input: PutInput) -> Result<Put, Error> {
+        self.put_for(caller, name, input, None).await
+    }
+
+    /// As [`Service::put_secret`], to answer a secret request: nothing is stored if that cannot be answered any more.
+    pub(super) async fn put_for(
+        &self,
+        caller: &Caller,
+        name: &str,
+        mut input: PutInput,
+        request: Option<String>,
+    ) -> Result<Put, Error> {
         let name = SecretName::parse(name)?;
         let environment = environment_or_production(input.environment.as_deref())?;
         let permit = self.permit(caller, Action::SecretPut, Some(&environment), name.as_str()).await?;
         let key = self.keyring.account(&self.store, &caller.actor.account).await?;
         let value = Value::new(std::mem::take(&mut input.value))?;
-        let checked = check(caller, name, environment, value, input, &key)?;
+        let checked = Checked { request, ..check(caller, name, environment, value, input, &key)? };
         let (account, environment) = (checked.account.clone(), checked.environment.clone());
         let warnings = checked.warnings();
         let (row, outcome) =
             self.store.write(move |tx| Box::pin(async move { checked.store(tx, permit, &key).await })).await?;
         // Also where all was there already: whoever put that may not have come so far yet.
         self.secrets_changed(&account, &environment);
+        self.inner.answered.notify_waiters();
         let functions = self.functions_using(&account, Some(&environment)).await?;
         let secret = show::secret(&row, &functions);
         let stored = wire::StoredSecret { secret, outcome: outcome.as_str().to_owned(), warnings };
@@ -175,6 +190,11 @@ impl Checked {
             Some((row, next)) => (self.add_version(tx, key, row, next, now, &actor).await?, Outcome::Changed),
             None => (self.insert(tx, key, now, &actor).await?, Outcome::New),
         };
+        if view.requested {
+            self.answer(tx, &permit).await?;
+        } else if self.request.is_some() {
+            return Err(Error::RequestEnded(SecretRequestStatus::Fulfilled));
+        }
         let event = permit.done().detail("version", row.version).detail("delivery", row.delivery.as_str());
         let event = if row.hosts.is_empty() { event } else { event.detail("hosts", row.hosts.join(" ")) };
         // A put that changed nothing too: it told that the value is this one.
@@ -212,6 +232,20 @@ impl Checked {
             (None, Delivery::Brokered) if has.is_empty() => self.known_hosts.clone(),
             (None, Delivery::Brokered) => has,
         }
+    }
+
+    /// Ends the secret requests for this secret: whoever waits for it has it now.
+    async fn answer(&self, tx: &mut store::Tx, permit: &Permit) -> Result<(), Error> {
+        let (now, actor) = (permit.time(), permit.actor_name());
+        let ended = tx.fulfil_secret_requests(&self.account, &self.environment, &self.name, now, &actor).await?;
+        if self.request.as_ref().is_some_and(|request| !ended.contains(request)) {
+            return Err(Error::RequestEnded(SecretRequestStatus::Expired));
+        }
+        for id in ended {
+            let event = permit.beside(Action::SecretRequestFulfil);
+            tx.append_audit(&event.detail("secret_request", id)).await?;
+        }
+        Ok(())
     }
 
     fn encrypt(&self, key: &AccountKey, secret: &SecretId, version: u64) -> Vec<u8> {
@@ -389,6 +423,7 @@ pub(super) fn check(
         if_none_match: input.if_none_match,
         idempotency: idempotency.transpose()?,
         has_room: false,
+        request: None,
     })
 }
 

@@ -4,11 +4,13 @@ use domain::catalogue::Finding;
 use domain::{ActorKind, EgressPolicy, FunctionName, IssuerKeys, SecretSelection, Timestamp};
 use store::{
     AccountRow, DeploymentRow, EgressRow, EnvironmentRow, FunctionRow, GroupRow, InvocationRow, IssuerRow, LogRow,
-    MemberRow, SecretRow, TokenRow, VersionRow,
+    MemberRow, SecretRequestRow, SecretRow, TokenRow, VersionRow,
 };
 
 use super::deployment::texts;
 use super::functions::{Active, Uses};
+use super::secret_requests::standing;
+use crate::sites::Sites;
 use crate::wire;
 
 fn time(time: Timestamp) -> String {
@@ -60,6 +62,22 @@ pub(super) fn warning(finding: &Finding) -> wire::Warning {
             _ => format!("the value {}", finding.detail),
         },
         suggestion: finding.suggestion.as_ref().map(ToString::to_string),
+    }
+}
+
+pub(super) fn secret_request(row: &SecretRequestRow, sites: &Sites) -> wire::SecretRequest {
+    wire::SecretRequest {
+        id: row.id.clone(),
+        url: format!("{}/requests/{}", sites.url(), row.id),
+        status: standing(row).as_str().to_owned(),
+        name: row.name.to_string(),
+        environment: row.environment.to_string(),
+        reason: row.reason.clone(),
+        obtain_url: row.obtain_url.clone(),
+        created_at: time(row.created_at),
+        created_by: row.requester.name.clone(),
+        expires_at: time(row.expires_at),
+        resolved_at: row.resolved_at.map(time),
     }
 }
 

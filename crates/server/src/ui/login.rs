@@ -8,6 +8,7 @@ use maud::{Markup, html};
 
 use super::form::{Fields, Params};
 use super::layout::{ErrorPage, bare_page, snippet};
+use super::next;
 use super::session::{self, Session};
 use crate::service::{Error, Service};
 
@@ -38,21 +39,31 @@ pub(super) async fn show(State(service): State<Service>, headers: HeaderMap, par
         (_, Some(_)) => Some("You are logged out."),
         _ => None,
     };
+    let waits = next::page(&headers).is_some();
     let body = html! {
         @if let Some(why) = why { p.notice role="status" { (why) } }
         h1 { "Log in to Tresor" }
+        @if waits { p { "The page that you opened is for people of the account. Log in within an hour in this browser, and you get there." } }
         (how())
     };
     bare_page(StatusCode::OK, "Log in", &body)
 }
 
 /// `POST /login`
-pub(super) async fn open(State(service): State<Service>, Unknown(request_id): Unknown, fields: Fields) -> Response {
+pub(super) async fn open(
+    State(service): State<Service>,
+    Unknown(request_id): Unknown,
+    headers: HeaderMap,
+    fields: Fields,
+) -> Response {
     match service.redeem_login(fields.text("code").unwrap_or_default(), &request_id).await {
-        Ok(start) => session::redirect_with_cookie(
-            "/",
-            session::set_cookie(service.sites(), &start.cookie, start.max_age_seconds),
-        ),
+        Ok(start) => {
+            let began = session::set_cookie(service.sites(), &start.cookie, start.max_age_seconds);
+            match next::page(&headers) {
+                Some(page) => session::redirect_with_cookies(&page, [began, next::forget(service.sites())]),
+                None => session::redirect_with_cookies("/", [began]),
+            }
+        }
         Err(Error::Unauthenticated(_)) => {
             let body = html! {
                 h1 { "This link does not work" }
@@ -70,7 +81,7 @@ pub(super) async fn end(State(service): State<Service>, session: Session) -> Res
     if let Err(error) = service.logout(&session.caller).await {
         return session.failed(error).into_response();
     }
-    session::redirect_with_cookie("/login?out=1", session::set_cookie(service.sites(), "", 0))
+    session::redirect_with_cookies("/login?out=1", [session::set_cookie(service.sites(), "", 0)])
 }
 
 fn button(code: &str) -> Markup {

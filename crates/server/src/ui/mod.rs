@@ -13,6 +13,8 @@ mod icons;
 mod layout;
 mod login;
 mod look;
+mod next;
+mod requests;
 mod secrets;
 mod session;
 mod text;
@@ -58,6 +60,9 @@ pub(crate) fn router() -> Router<Service> {
         .route("/secrets/{name}/activate", post(secrets::detail::activate))
         .route("/secrets/{name}/destroy", post(secrets::detail::destroy))
         .route("/secrets/{name}/delete", get(secrets::delete::confirm).post(secrets::delete::delete))
+        .route("/requests", get(requests::list::show))
+        .route("/requests/{id}", get(requests::answer::show).post(requests::answer::answer))
+        .route("/requests/{id}/decline", post(requests::answer::decline))
         .route("/functions", get(functions::list::show))
         .route("/functions/{name}", get(functions::overview::show))
         .route("/functions/{name}/try", get(functions::try_it::show).post(functions::try_it::send))

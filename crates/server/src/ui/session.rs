@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use domain::{RequestId, Timestamp};
 
 use super::layout::{self, ErrorPage};
-use super::{SESSION_COOKIES, time};
+use super::{SESSION_COOKIES, next, time};
 use crate::clock;
 use crate::service::{Caller, Error, Service};
 use crate::sites::Sites;
@@ -52,13 +52,22 @@ pub(super) fn set_cookie(sites: &Sites, text: &str, max_age_seconds: i64) -> Opt
     HeaderValue::from_str(&cookie).ok()
 }
 
-/// A redirect that also sets or ends the session.
-pub(super) fn redirect_with_cookie(to: &str, cookie: Option<HeaderValue>) -> Response {
+/// A redirect that also sets or ends cookies.
+pub(super) fn redirect_with_cookies(to: &str, cookies: impl IntoIterator<Item = Option<HeaderValue>>) -> Response {
     let mut response = Redirect::to(to).into_response();
-    if let Some(cookie) = cookie {
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    for cookie in cookies.into_iter().flatten() {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     response
+}
+
+/// To the login, which leads back to the page that was asked for if that is one that others link to.
+fn to_login(parts: &Parts, service: &Service, ended: bool) -> Response {
+    let page = parts.method.is_safe().then(|| next::remember(service.sites(), &parts.uri)).flatten();
+    if !ended {
+        return redirect_with_cookies("/login", [page]);
+    }
+    redirect_with_cookies("/login?ended=1", [set_cookie(service.sites(), "", 0), page])
 }
 
 /// The session cookie of a request.
@@ -83,12 +92,12 @@ impl FromRequestParts<Service> for Session {
             // A link on another site does not bring a SameSite=Strict cookie along; loading the page again from here does.
             let site = parts.headers.get("sec-fetch-site").and_then(|site| site.to_str().ok());
             let may_have_cookie = parts.method.is_safe() && matches!(site, Some("cross-site" | "same-site"));
-            return Err(if may_have_cookie { layout::load_again() } else { Redirect::to("/login").into_response() });
+            return Err(if may_have_cookie { layout::load_again() } else { to_login(parts, service, false) });
         };
         let actor = match service.session(&cookie).await {
             Ok(actor) => actor,
             Err(Error::Unauthenticated(_)) => {
-                return Err(redirect_with_cookie("/login?ended=1", set_cookie(service.sites(), "", 0)));
+                return Err(to_login(parts, service, true));
             }
             Err(error) => return Err(ErrorPage::without_session(error).into_response()),
         };

@@ -11,7 +11,7 @@ use super::text::visible;
 pub(super) fn is_logged(action: Action) -> bool {
     use Action::{
         AccountList, AuditList, FunctionGet, FunctionInvoke, FunctionList, GroupList, InvocationList, IssuerList,
-        MemberList, SecretGet, SecretList, SecretSend, SettingsGet, TokenList,
+        MemberList, SecretGet, SecretList, SecretRequestGet, SecretRequestList, SecretSend, SettingsGet, TokenList,
     };
     !matches!(
         action,
@@ -26,6 +26,8 @@ pub(super) fn is_logged(action: Action) -> bool {
             | MemberList
             | SecretGet
             | SecretList
+            | SecretRequestGet
+            | SecretRequestList
             | SecretSend
             | SettingsGet
             | TokenList
@@ -45,6 +47,12 @@ pub(super) fn title(action: Action) -> &'static str {
         Action::SecretDelete => "Secret deleted",
         Action::SecretCheck => "Secret checked with its provider",
         Action::SecretSend => "Placeholder refused",
+        Action::SecretRequestCreate => "Secret asked for",
+        Action::SecretRequestList => "Secret requests listed",
+        Action::SecretRequestGet => "Secret request looked up",
+        Action::SecretRequestFulfil => "Secret request fulfilled",
+        Action::SecretRequestDecline => "Secret request declined",
+        Action::SecretRequestCancel => "Secret request cancelled",
         Action::FunctionList => "Functions listed",
         Action::FunctionGet => "Function looked up",
         Action::FunctionDeploy => "Function deployed",
@@ -136,6 +144,10 @@ impl Done<'_> {
             "secret.check" => html! {
                 "checked" (name) (place) @if event.details.contains_key("host") { " with " code { (self.detail("host")) } }
             },
+            "secret_request.create" => html! { "asked for" (name) (place) },
+            "secret_request.fulfil" => html! { "stored" (name) (place) ", which had been asked for" },
+            "secret_request.decline" => html! { "declined the request for" (name) (place) },
+            "secret_request.cancel" => html! { "cancelled the request for" (name) (place) },
             "function.deploy" => html! { "deployed" (name) " as deployment " (self.detail("number")) (place) },
             "function.rollback" => html! { "rolled" (name) " back to deployment " (self.detail("number")) (place) },
             "function.delete" => html! { "deleted the function" (name) },
@@ -177,6 +189,12 @@ fn wanted(event: &AuditEvent) -> Markup {
         "secret.send" => {
             html! { "send" (name) @if let Some(host) = event.details.get("host") { " to " code { (visible(host)) } } }
         }
+        "secret_request.create" => html! { "ask for" (name) },
+        "secret_request.list" => html! { "list secret requests" },
+        "secret_request.get" => html! { "look up a secret request" },
+        "secret_request.fulfil" => html! { "answer a secret request" },
+        "secret_request.decline" => html! { "decline the request for" (name) },
+        "secret_request.cancel" => html! { "cancel the request for" (name) },
         "function.list" => html! { "list functions" },
         "function.get" => html! { "look up the function" (name) },
         "function.deploy" => html! { "deploy" (name) },

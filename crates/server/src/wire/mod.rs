@@ -13,6 +13,7 @@ mod member;
 mod problem;
 mod provider;
 mod secret;
+mod secret_request;
 mod settings;
 mod token;
 
@@ -31,6 +32,7 @@ pub use provider::{Provider, ProviderSecret, ProviderSuggestion, ProviderSummary
 pub use secret::{
     ActivateSecret, ChangeSecret, DestroyVersion, PutSecret, RawValue, Secret, SecretVersion, StoredSecret, Warning,
 };
+pub use secret_request::{CreateSecretRequest, SecretRequest};
 pub use settings::{PutSettings, Settings};
 pub use token::{CreateToken, CreatedToken, Token};
 

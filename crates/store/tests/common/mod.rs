@@ -83,6 +83,7 @@ impl Database {
             "active",
             "invocations",
             "version_sets",
+            "secret_requests",
             "logs",
             "idempotency",
             "audit_logs",

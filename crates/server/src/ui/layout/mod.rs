@@ -19,13 +19,15 @@ use super::session::Session;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Section {
     Secrets,
+    Requests,
     Functions,
     Audit,
 }
 
 /// Each with its path, name and icon, in the order of the navigation.
-const SECTIONS: [(Section, &str, &str, Icon); 3] = [
+const SECTIONS: [(Section, &str, &str, Icon); 4] = [
     (Section::Secrets, "/secrets", "Secrets", icons::KEY),
+    (Section::Requests, "/requests", "Requests", icons::INBOX),
     (Section::Functions, "/functions", "Functions", icons::BOLT),
     (Section::Audit, "/audit", "Audit", icons::LIST),
 ];

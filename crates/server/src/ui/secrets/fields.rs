@@ -44,7 +44,7 @@ impl Problems {
     }
 
     /// The summary above a form of a secret.
-    pub(super) fn summary(&self) -> Markup {
+    pub(in crate::ui) fn summary(&self) -> Markup {
         self.told("Nothing was stored.", true)
     }
 
@@ -130,7 +130,7 @@ pub(super) fn name(typed: &str, problems: &Problems, focus: bool) -> Markup {
 }
 
 /// The value: veiled by the style sheet, and never filled in by the server. A text area, since keys can have lines.
-pub(super) fn value(label: &str, problems: &Problems) -> Markup {
+pub(in crate::ui) fn value(label: &str, problems: &Problems) -> Markup {
     let hint =
         html! { "Paste it as the service gave it to you. It is encrypted, and nobody can see it in full again." };
     let field = Field::new("value", label, hint, problems);
