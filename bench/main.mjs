@@ -1,8 +1,9 @@
 // Measures and prints the table. Rounds alternate (A B C A B C …), so that what else the machine does hits all alike;
 // medians are reported. `--seconds N` sets the length of one round.
+import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
+import { parseArgs, promisify } from "node:util";
 
 import { fdatasyncRate } from "./fdatasync.mjs";
 import { injection } from "./injection.mjs";
@@ -37,6 +38,7 @@ try {
   await cold(vault);
   await injected(vault);
   await rotated(vault);
+  await redacted();
   print();
   await finish(0);
 } catch (error) {
@@ -143,6 +145,21 @@ async function rotated(vault) {
   const reached = stale === 0 && failed === 0 ? "reached" : "not reached";
   const outcome = `${stale} stale, ${failed} failed`;
   rows.push(["1,000 puts under load", outcome, "invocations", whole(invocations), "", "0 and 0", reached]);
+}
+
+/** Apart from the server: on one core, against a copy of the same text. */
+async function redacted() {
+  progress("redaction of what functions print …");
+  const example = join(program, "../examples/redaction");
+  const seen = [];
+  for (let round = 1; round <= ROUNDS; round++) seen.push(JSON.parse((await promisify(execFile)(example)).stdout));
+  commands.push(`${example}   # redaction`);
+  for (const [index, { secrets }] of seen[0].entries()) {
+    const giga = (figure) => median(seen.map((round) => round[index][figure])) / 1e9;
+    const [ours, copy] = [giga("by_line"), giga("copy")];
+    const reached = ours >= 1 ? "reached" : "not reached";
+    rows.push([`redaction, GB/s, secrets: ${whole(secrets)}`, fine(ours), "memory copy", fine(copy), `${fine(ours / copy)}×`, "≥ 1 GB/s", reached]);
+  }
 }
 
 async function puts(vault) {

@@ -114,7 +114,7 @@ fn not_started(program: &OsStr, error: &std::io::Error) -> Failure {
 
 /// Runs the command to its end with its output cleaned.
 async fn redacted(mut command: Command, program: &OsStr, secrets: &Secrets) -> Done<ExitStatus> {
-    let redactor = Redactor::new(secrets.iter().map(|(name, value)| (name, value)));
+    let redactor = Redactor::new(secrets.iter().map(|(name, value)| (name, value, false)));
     // Before the start: a signal must not end this process and leave the command behind.
     let mut signals = listen()?;
     command.stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -11,6 +11,7 @@ pub mod audit;
 pub mod catalogue;
 mod cors;
 mod egress;
+pub mod find;
 mod host;
 pub mod id;
 pub mod import;

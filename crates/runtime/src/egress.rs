@@ -14,7 +14,6 @@ mod broker;
 mod brokered;
 mod dial;
 mod exchange;
-mod finder;
 mod forward;
 mod head;
 mod probe;

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use domain::find::Finder;
 use domain::{HostPattern, Placeholder, SecretName, Value, redact};
 use zeroize::Zeroizing;
 
-use super::finder::Finder;
 use super::refusal::Refusal;
 use super::rewrite::{Rewrite, With};
 use super::target::Target;

@@ -72,7 +72,8 @@ pub(super) fn fill_target(
     let (decoded, starts) = decoded(text);
     let mut out = Zeroizing::new(String::new());
     let (mut at, mut done) = (0, 0);
-    while let Some(found) = plan.finder().find(&decoded, at) {
+    let mut search = plan.finder().search(&decoded);
+    while let Some(found) = search.next(at) {
         let (Some(&start), Some(&end)) = (starts.get(found.start), starts.get(found.end)) else { break };
         let set = if start < query { PATH } else { QUERY };
         out.push_str(text.get(done..start).unwrap_or_default());
@@ -104,7 +105,8 @@ type Filled = Option<(Zeroizing<Vec<u8>>, usize)>;
 fn filled(text: &[u8], plan: &Plan<'_>, exchange: &Exchange) -> Result<Filled, Refusal> {
     let mut out = Zeroizing::new(Vec::new());
     let (mut at, mut last) = (0, None);
-    while let Some(found) = plan.finder().find(text, at) {
+    let mut search = plan.finder().search(text);
+    while let Some(found) = search.next(at) {
         out.extend_from_slice(text.get(at..found.start).unwrap_or_default());
         out.extend_from_slice(plan.value(found.form)?.as_bytes());
         exchange.uses(found.form);

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use domain::find::Finder;
 use zeroize::Zeroizing;
-
-use super::finder::Finder;
 
 /// What to do with a form that was found.
 pub(super) enum With {
@@ -35,7 +34,7 @@ impl Rewrite {
     /// Takes the next piece, of which `last` says that none follows, and returns what is settled. `hit` hears of each form.
     pub(super) fn push(&mut self, piece: &Bytes, last: bool, mut hit: impl FnMut(usize)) -> Result<Bytes, Refused> {
         let untouched = self.held.is_empty()
-            && self.finder.find(piece, 0).is_none()
+            && self.finder.search(piece).next(0).is_none()
             && (last || self.finder.hold(piece, 0) == piece.len());
         if untouched {
             return Ok(piece.clone());
@@ -45,9 +44,10 @@ impl Rewrite {
         let hold = |from| if last { text.len() } else { self.finder.hold(text, from) };
         let mut settled = hold(0);
         let mut out = Vec::with_capacity(text.len());
+        let mut search = self.finder.search(text);
         let mut at = 0;
         // What starts before the held part is decided: a longer form from there would be held itself.
-        while let Some(found) = self.finder.find(text, at).filter(|found| found.start < settled) {
+        while let Some(found) = search.next(at).filter(|found| found.start < settled) {
             match self.with.get(found.form) {
                 Some(With::Text(instead)) => {
                     out.extend_from_slice(text.get(at..found.start).unwrap_or_default());

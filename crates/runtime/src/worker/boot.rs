@@ -146,8 +146,8 @@ impl Booter {
 
         let Egress { policy, brokered, .. } = std::mem::take(&mut assignment.egress);
         // A value that comes back by a way that the broker cannot see into must not stand in a log either.
-        let known = assignment.env.iter().map(|(name, value)| (name, value));
-        let redactor = Redactor::new(known.chain(brokered.iter().map(|secret| (&secret.name, &secret.value))));
+        let known = assignment.env.iter().map(|(name, value)| (name, value, false));
+        let redactor = Redactor::new(known.chain(brokered.iter().map(|secret| (&secret.name, &secret.value, false))));
         let placeholders = Arc::new(Placeholders::new(brokered).map_err(std::io::Error::other)?);
         let sink = Arc::new(Sink {
             key: Arc::clone(key),

@@ -35,7 +35,9 @@ fn printable(text: &str) -> String {
         (c.is_control() && c != '\n' && c != '\t')
             || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2028}' | '\u{2029}' | '\u{2066}'..='\u{2069}')
     };
-    if !text.contains(harmful) {
+    // Most text is plain, which is quicker seen byte by byte.
+    let plain = |byte: u8| matches!(byte, b' '..=b'~' | b'\n' | b'\t');
+    if text.bytes().all(plain) || !text.contains(harmful) {
         return text.to_owned();
     }
     let mut shown = String::with_capacity(text.len() + 16);
@@ -60,7 +62,7 @@ mod tests {
     fn redactor(value: &str) -> Redactor {
         let name = SecretName::parse("KEY").unwrap();
         let value = Value::new(value.to_owned()).unwrap();
-        Redactor::new([(&name, &value)])
+        Redactor::new([(&name, &value, false)])
     }
 
     #[test]
