@@ -202,7 +202,7 @@ impl<'a> Spans<'a> {
         let letter = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || !byte.is_ascii());
         let at = |place: usize| self.text.get(place).copied();
         let before = |place: usize| if place == 0 { self.before } else { at(place - 1) };
-        !(letter(before(start)) && letter(at(start))) && !(letter(before(end)) && letter(at(end)))
+        !(letter(before(start)) && letter(at(start)) || letter(before(end)) && letter(at(end)))
     }
 }
 
