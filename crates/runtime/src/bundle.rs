@@ -190,8 +190,10 @@ impl Bundler {
         let cache = std::fs::canonicalize(&self.0.cache)?;
         let packages = cache.join("deno");
         place_esbuild(self.0.deno.path(), &packages)?;
-        let owner = self.0.spawner.sandbox().fixed_owner();
-        folder::hand_over(&packages, owner)?;
+        let owner = self.0.spawner.sandbox().keeper();
+        // The rest is then already whose it has to be, and may be much.
+        let dl = packages.join("dl");
+        folder::hand_over(if folder::is_of(&packages, owner)? && dl.exists() { &dl } else { &packages }, owner)?;
         // All work folders are equally far from the packages: bundles name them by relative paths.
         let folder = Folder::create(&cache.join("work"), &random_hex(8)?)?;
         let root = folder.path().join("src");
@@ -251,14 +253,7 @@ impl Inner {
         env.extend(
             ["DENO_NO_UPDATE_CHECK", "DENO_NO_PACKAGE_JSON", "NO_COLOR"].map(|name| (name, OsString::from("1"))),
         );
-        let named = CERTIFICATES.into_iter().filter_map(std::env::var_os).map(PathBuf::from);
-        let rules = Rules {
-            read: NETWORK_FILES.into_iter().map(PathBuf::from).chain(named).collect(),
-            write: [Some(packages), out.parent()].into_iter().flatten().map(Path::to_path_buf).collect(),
-            programs: vec![packages.join("dl")],
-            owner: self.spawner.sandbox().fixed_owner(),
-            ..Rules::default()
-        };
+        let rules = rules(self.spawner.sandbox(), packages, out.parent().unwrap_or(root));
         let launch =
             Launch { args, env, dir: root.to_path_buf(), memory_bytes: MEMORY_BYTES, stdin: dev_null()?, rules };
         let child = self.spawner.spawn(launch).await.map_err(std::io::Error::from)?;
@@ -270,6 +265,18 @@ impl Inner {
             return Ok(());
         }
         Err(report::parse(&String::from_utf8_lossy(&output.stderr), root))
+    }
+}
+
+/// What the bundler may do: use the network, start the program that bundles, and write in its cache and in its folder.
+pub(crate) fn rules(sandbox: &Sandbox, packages: &Path, folder: &Path) -> Rules {
+    let named = CERTIFICATES.into_iter().filter_map(std::env::var_os).map(PathBuf::from);
+    Rules {
+        read: NETWORK_FILES.into_iter().map(PathBuf::from).chain(named).collect(),
+        write: vec![packages.to_path_buf(), folder.to_path_buf()],
+        programs: vec![packages.join("dl")],
+        owner: sandbox.fixed_owner(),
+        ..Rules::default()
     }
 }
 

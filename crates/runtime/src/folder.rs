@@ -49,6 +49,12 @@ pub(crate) fn hand_over(path: &Path, owner: Option<Owner>) -> io::Result<()> {
     if owner.has(&metadata) || (!metadata.is_dir() && metadata.nlink() > 1) { Ok(()) } else { owner.take(path) }
 }
 
+/// Whether [`hand_over`] has handed a folder over, which is done to what is in it first.
+pub(crate) fn is_of(path: &Path, owner: Option<Owner>) -> io::Result<bool> {
+    let Some(owner) = owner else { return Ok(true) };
+    Ok(owner.has(&path.symlink_metadata()?))
+}
+
 /// Writes a file that only this user can read.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?.write_all(bytes)

@@ -15,6 +15,11 @@ mod source_map;
 mod supervisor;
 mod worker;
 
+// Started with `-A`, which only a build of these tests can do.
+#[cfg(all(test, target_os = "linux"))]
+#[path = "../tests/escape/mod.rs"]
+mod escape;
+
 pub use bundle::{Bundle, BundleError, Bundler, Source};
 pub use deno::{Deno, DenoError};
 pub use egress::{

@@ -25,7 +25,9 @@ pub use status::{WorkerState, WorkerStatus};
 
 use crate::folder;
 use crate::launch::Spawner;
-use crate::worker::{Assignment, BootError, Booter, Exit, Lease, LogLine, Outbound, Room, Worker, WorkerKey, ready};
+use crate::worker::{
+    Assignment, BootError, Booter, Exit, Grants, Lease, LogLine, Outbound, Room, Worker, WorkerKey, ready,
+};
 
 /// How often workers in use are looked at. What is over a limit ends so much late at most.
 const SAMPLE: Duration = Duration::from_millis(50);
@@ -82,6 +84,25 @@ impl Runtime {
     /// # Errors
     /// [`RuntimeError`].
     pub fn start(config: RuntimeConfig, logs: mpsc::Sender<LogLine>, outbound: Outbound) -> Result<Self, RuntimeError> {
+        Self::start_with(config, logs, outbound, Grants::Few)
+    }
+
+    /// As [`Runtime::start`], with all of Deno's permissions given to workers.
+    #[cfg(test)]
+    pub(crate) fn start_without_permissions(
+        config: RuntimeConfig,
+        logs: mpsc::Sender<LogLine>,
+        outbound: Outbound,
+    ) -> Result<Self, RuntimeError> {
+        Self::start_with(config, logs, outbound, Grants::All)
+    }
+
+    fn start_with(
+        config: RuntimeConfig,
+        logs: mpsc::Sender<LogLine>,
+        outbound: Outbound,
+        grants: Grants,
+    ) -> Result<Self, RuntimeError> {
         let dir = config::prepare(&config.dir)?;
         let bootstrap = dir.join("bootstrap.mjs");
         folder::write_shared(&bootstrap, BOOTSTRAP.as_bytes())?;
@@ -89,6 +110,7 @@ impl Runtime {
             dir,
             bootstrap,
             deny_net: config::denied(&config.deny_net),
+            grants,
             logs,
             outbound,
             spawner: Spawner::start(config.sandbox)?,

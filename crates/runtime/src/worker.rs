@@ -22,7 +22,7 @@ use tokio::sync::mpsc;
 use crate::egress::{Broker, Brokered, EgressRecord};
 
 pub use body::WorkerBody;
-pub(crate) use boot::{BootError, Booter, Unassigned, ready};
+pub(crate) use boot::{BootError, Booter, Grants, Unassigned, ready};
 pub use invocation::{Cleaner, End, INVOCATION_HEADER, InvokeError, Lease, Outcome};
 pub use process::Exit;
 pub(crate) use process::Worker;

@@ -81,6 +81,11 @@ fn maps(map: &str, id: u32) -> bool {
 pub(crate) struct Owner(u32);
 
 impl Owner {
+    /// The server's user, if that may give files away.
+    pub(super) fn root() -> Option<Self> {
+        geteuid().is_root().then_some(Self(0))
+    }
+
     /// Makes a file or folder that this server has just made the owner's.
     pub(crate) fn take(self, path: &Path) -> io::Result<()> {
         std::os::unix::fs::lchown(path, Some(self.0), Some(self.0))

@@ -55,6 +55,10 @@ impl Sandbox {
         None
     }
 
+    pub(crate) fn keeper(&self) -> Option<Owner> {
+        None
+    }
+
     pub(crate) fn spawn(&self, launch: Launch, [stdout, stderr]: [OwnedFd; 2]) -> Result<Process, SpawnError> {
         let mut command = std::process::Command::new(&self.0.0);
         command.args(launch.args).env_clear().envs(launch.env).current_dir(launch.dir);

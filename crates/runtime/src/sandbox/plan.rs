@@ -48,6 +48,12 @@ impl Plan {
         plan.missing.insert(wall, why.into());
         if wall == Wall::User {
             plan.namespace = false;
+            plan.missing.entry(Wall::Threads).or_insert_with(|| NAMESPACE.to_owned());
+            if !rustix::process::geteuid().is_root() {
+                for (other, _) in NAMESPACES {
+                    plan.missing.entry(other).or_insert_with(|| NAMESPACE.to_owned());
+                }
+            }
         }
         if !(plan.has(Wall::User) && plan.has(Wall::Mount)) && plan.outside != Outside::Own {
             // Another user would not reach its folder by the machine's own tree.
@@ -66,6 +72,9 @@ impl Plan {
         flags.fold(0, |all, flag| all | u64::from(flag.cast_unsigned()))
     }
 }
+
+/// Why walls are missing that rest on another.
+pub(super) const NAMESPACE: &str = "it takes a user namespace";
 
 /// Walls that the kernel puts up when it makes a process.
 pub(super) const NAMESPACES: [(Wall, libc::c_int); 4] = [
@@ -105,6 +114,11 @@ impl Sandbox {
     /// Whose the files are that processes of the bundler share.
     pub(crate) fn fixed_owner(&self) -> Option<Owner> {
         self.0.plan.outside.fixed()
+    }
+
+    /// Whose those files have to be made: they may be another's still, from when other walls stood here.
+    pub(crate) fn keeper(&self) -> Option<Owner> {
+        self.fixed_owner().or_else(Owner::root)
     }
 
     /// Starts a process, on the thread that calls this and for as long as that lives.

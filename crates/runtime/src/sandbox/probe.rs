@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::child;
 use super::engine::Engine;
 use super::identity::Outside;
-use super::plan::{NAMESPACES, Plan};
+use super::plan::{NAMESPACE, NAMESPACES, Plan};
 use super::{Rules, Sandbox, Wall};
 use crate::deno::Deno;
 use crate::folder::{Folder, random_hex, write_private};
@@ -48,6 +48,15 @@ impl Sandbox {
                 _ => suspect(&engine, &plan, &dir, text).await?,
             };
         }
+    }
+
+    /// No wall at all, for tests of what they keep.
+    #[cfg(test)]
+    pub(crate) fn none(deno: &Deno) -> Self {
+        let engine = Engine::of(deno.path());
+        let plan = Wall::ALL.into_iter().fold(namespaces(), |plan, wall| plan.without(wall, "turned off"));
+        #[expect(clippy::unwrap_used, reason = "in tests only")]
+        Self::new(engine.unwrap(), plan)
     }
 
     /// Whether Deno works behind these walls.
@@ -133,7 +142,7 @@ fn namespaces() -> Plan {
         }
     }
     if !plan.namespace {
-        plan.missing.insert(Wall::Threads, "it takes a user namespace or a cgroup v2".to_owned());
+        plan.missing.insert(Wall::Threads, NAMESPACE.to_owned());
     } else if !is_kernel_from(5, 14) {
         plan.missing
             .insert(Wall::Threads, "before Linux 5.14 threads are counted for a user of the machine".to_owned());

@@ -56,7 +56,7 @@ const ALWAYS: &[c_long] = &[
     libc::SYS_openat, libc::SYS_openat2, libc::SYS_faccessat, libc::SYS_faccessat2, libc::SYS_fstat, libc::SYS_newfstatat, libc::SYS_statx,
     libc::SYS_statfs, libc::SYS_fstatfs, libc::SYS_readlinkat, libc::SYS_getcwd, libc::SYS_chdir, libc::SYS_fchdir, libc::SYS_getdents64,
     libc::SYS_umask, libc::SYS_ftruncate, libc::SYS_fallocate, libc::SYS_fadvise64, libc::SYS_fsync, libc::SYS_fdatasync, libc::SYS_flock,
-    libc::SYS_mkdirat, libc::SYS_unlinkat, libc::SYS_renameat2, libc::SYS_fchmod, libc::SYS_fchmodat, libc::SYS_fchown, libc::SYS_utimensat,
+    libc::SYS_unlinkat,
     // sockets, once there are some
     libc::SYS_connect, libc::SYS_bind, libc::SYS_listen, libc::SYS_accept, libc::SYS_accept4, libc::SYS_getsockname, libc::SYS_getpeername,
     libc::SYS_getsockopt, libc::SYS_setsockopt, libc::SYS_shutdown, libc::SYS_sendto, libc::SYS_recvfrom, libc::SYS_sendmsg,
@@ -69,22 +69,31 @@ const ALWAYS: &[c_long] = &[
 const OLDER: &[c_long] = &[
     libc::SYS_arch_prctl, libc::SYS_open, libc::SYS_access, libc::SYS_stat, libc::SYS_lstat, libc::SYS_readlink, libc::SYS_getdents,
     libc::SYS_pipe, libc::SYS_dup2, libc::SYS_eventfd, libc::SYS_epoll_create, libc::SYS_epoll_wait, libc::SYS_poll, libc::SYS_select,
-    libc::SYS_time, libc::SYS_getpgrp, libc::SYS_getrlimit, libc::SYS_unlink, libc::SYS_mkdir, libc::SYS_rmdir, libc::SYS_rename,
-    libc::SYS_chmod, libc::SYS_alarm, libc::SYS_pause,
+    libc::SYS_time, libc::SYS_getpgrp, libc::SYS_getrlimit, libc::SYS_unlink, libc::SYS_alarm, libc::SYS_pause,
 ];
 #[cfg(not(target_arch = "x86_64"))]
-const OLDER: &[c_long] = &[libc::SYS_renameat];
+const OLDER: &[c_long] = &[];
 
 /// What processes that start others need, beside.
 #[rustfmt::skip]
 const PROCESSES: &[c_long] = &[
     libc::SYS_execve, libc::SYS_execveat, libc::SYS_kill, libc::SYS_setpgid, libc::SYS_setsid, libc::SYS_linkat, libc::SYS_symlinkat,
     libc::SYS_sched_setaffinity, libc::SYS_pidfd_open, libc::SYS_pidfd_send_signal, libc::SYS_rt_sigqueueinfo, libc::SYS_setpriority,
-    libc::SYS_truncate, libc::SYS_sync_file_range, libc::SYS_readahead, libc::SYS_renameat,
+    libc::SYS_truncate, libc::SYS_sync_file_range, libc::SYS_readahead, libc::SYS_renameat, libc::SYS_renameat2,
+    libc::SYS_mkdirat, libc::SYS_fchmod, libc::SYS_fchmodat, libc::SYS_fchown, libc::SYS_utimensat,
 ];
 #[cfg(target_arch = "x86_64")]
-const OLDER_PROCESSES: &[c_long] =
-    &[libc::SYS_fork, libc::SYS_vfork, libc::SYS_link, libc::SYS_symlink, libc::SYS_creat];
+const OLDER_PROCESSES: &[c_long] = &[
+    libc::SYS_fork,
+    libc::SYS_vfork,
+    libc::SYS_link,
+    libc::SYS_symlink,
+    libc::SYS_creat,
+    libc::SYS_mkdir,
+    libc::SYS_rmdir,
+    libc::SYS_rename,
+    libc::SYS_chmod,
+];
 #[cfg(not(target_arch = "x86_64"))]
 const OLDER_PROCESSES: &[c_long] = &[];
 

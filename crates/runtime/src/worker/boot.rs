@@ -51,11 +51,22 @@ pub(crate) enum BootError {
     Spawn(String),
 }
 
+/// Deno's permissions of workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Grants {
+    /// The ones that they need.
+    Few,
+    /// Every one, so that tests find the system's walls bare.
+    #[cfg(test)]
+    All,
+}
+
 /// What all workers of a runtime are made with.
 pub(crate) struct Booter {
     pub(crate) dir: PathBuf,
     pub(crate) bootstrap: PathBuf,
     pub(crate) deny_net: String,
+    pub(crate) grants: Grants,
     pub(crate) logs: mpsc::Sender<LogLine>,
     pub(crate) outbound: Outbound,
     pub(crate) spawner: Spawner,
@@ -229,14 +240,19 @@ impl Booter {
             "--no-code-cache",
             // `request.signal` fires when the caller hangs up, and only then.
             "--unstable-no-legacy-abort",
-            "--allow-env",
-            "--allow-net",
         ]
         .map(OsString::from)
         .into();
-        arguments.push(format!("--deny-net={}", self.deny_net).into());
-        arguments.push(grant("--allow-read=", folder));
-        arguments.push(grant("--allow-write=", socket));
+        match self.grants {
+            Grants::Few => {
+                arguments.extend(["--allow-env", "--allow-net"].map(OsString::from));
+                arguments.push(format!("--deny-net={}", self.deny_net).into());
+                arguments.push(grant("--allow-read=", folder));
+                arguments.push(grant("--allow-write=", socket));
+            }
+            #[cfg(test)]
+            Grants::All => arguments.extend(["-A", "--unstable-kv", "--unstable-net"].map(OsString::from)),
+        }
         arguments.push(format!("--v8-flags=--max-old-space-size={memory_mib}").into());
         arguments.push(self.bootstrap.clone().into());
         arguments
