@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use domain::Resolution;
 use ipnet::IpNet;
 use serde::Deserialize;
+use server::RequiredWalls;
 
 use crate::failure::{Done, Failure};
 
@@ -39,6 +40,7 @@ pub(crate) struct File {
     pub(crate) allow_networks: Option<Vec<IpNet>>,
     pub(crate) trust: Option<Vec<PathBuf>>,
     pub(crate) resolve: Option<Vec<Resolution>>,
+    pub(crate) require_walls: Option<RequiredWalls>,
     pub(crate) deno: Option<PathBuf>,
     pub(crate) log: Option<LogFormat>,
 }

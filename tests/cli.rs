@@ -349,7 +349,11 @@ fn nobody_there() {
 fn doctor_says_what_is_wrong_and_what_to_do() {
     let server = TestServer::start();
     let well = server.run(&["doctor"]).ok();
-    assert_eq!(well.stdout.lines().filter(|line| line.starts_with("ok ")).count(), 4, "{well:?}");
+    assert_eq!(well.stdout.lines().filter(|line| line.starts_with("ok ")).count(), 5, "{well:?}");
+    if cfg!(target_os = "linux") {
+        assert!(well.stdout.contains("around functions stand: ") && well.stdout.contains("seccomp"), "{well:?}");
+        assert!(well.stdout.contains("required: mount|landlock,net|seccomp"), "{well:?}");
+    }
 
     let missing = server.home().join("no-deno");
     let server = server.restart(|server| assert_eq!(server.stop(), 0), &["--deno", missing.to_str().unwrap()], &[]);
@@ -362,6 +366,35 @@ fn doctor_says_what_is_wrong_and_what_to_do() {
             && ill.stderr.contains("there is 1 problem"),
         "{ill:?}"
     );
+}
+
+/// A server that requires a wall which this machine does not have runs no function, and says so wherever someone would ask.
+#[test]
+fn without_a_required_wall_functions_do_not_run() {
+    let server = TestServer::start();
+    let walls = server.run(&["doctor", "--json"]).ok().json();
+    let missing = |walls: &serde_json::Value| {
+        let checks = walls["checks"].as_array().unwrap().clone();
+        let named = checks.iter().filter_map(|check| check["detail"].as_str().unwrap().split_once(" does not stand: "));
+        named.map(|(wall, _)| wall.to_owned()).collect::<Vec<_>>()
+    };
+    let Some(wall) = missing(&walls).first().cloned() else { return };
+    let server =
+        server.restart(|server| assert_eq!(server.stop(), 0), &["--require-walls", &format!("seccomp,{wall}")], &[]);
+    assert!(!server.has_deno());
+    let ill = server.run(&["doctor"]);
+    assert!(
+        ill.code == 1 && ill.stdout.contains("problem  ready") && ill.stdout.contains("TRESOR_REQUIRE_WALLS"),
+        "{ill:?}"
+    );
+    assert!(ill.stdout.contains(&format!("{wall} does not stand")), "{ill:?}");
+    std::fs::write(server.home().join("f.ts"), "Deno.serve(() => new Response('x'));").unwrap();
+    let refused = server.run(&["function", "deploy", "f", "f.ts"]);
+    assert!(refused.code != 0 && refused.stderr.contains(&format!("required and missing: {wall} (")), "{refused:?}");
+    // Secrets are served all the same.
+    server.run(&["secret", "list"]).ok();
+    let wrong = run(tresor(server.home(), &["serve", "--require-walls", "moat"]), None);
+    assert!(wrong.code == 2 && wrong.stderr.contains("\"moat\" is no wall"), "{wrong:?}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use domain::Resolution;
 use ipnet::IpNet;
+use server::RequiredWalls;
 
 use crate::config::LogFormat;
 
@@ -44,6 +45,10 @@ pub(crate) struct Serve {
     /// Where functions' requests to a host go instead of where DNS says, as HOST[:PORT]=ADDRESS[:PORT]; repeat for more
     #[arg(long, env = "TRESOR_RESOLVE", value_name = "WHERE", value_delimiter = ',', hide_env_values = true)]
     pub(crate) resolve: Vec<Resolution>,
+    /// Walls of the system without which functions do not run, parted by commas, or by | where one will do; or all, or none
+    /// [default: mount|landlock,net|seccomp]
+    #[arg(long, env = "TRESOR_REQUIRE_WALLS", value_name = "WALLS", hide_env_values = true)]
+    pub(crate) require_walls: Option<RequiredWalls>,
     /// The Deno to run functions with [default: of node_modules, or of PATH]
     #[arg(long, env = "TRESOR_DENO", value_name = "PATH", hide_env_values = true)]
     pub(crate) deno: Option<PathBuf>,

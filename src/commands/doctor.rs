@@ -2,7 +2,7 @@
 
 use reqwest::{Method, StatusCode};
 use serde::Serialize;
-use server::wire::{Environment, Page};
+use server::wire::{Environment, Page, Walls};
 
 use super::Context;
 use crate::client::Client;
@@ -15,7 +15,7 @@ struct Check {
     name: &'static str,
     ok: bool,
     detail: String,
-    /// What to do.
+    /// What to do, or what it means.
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
 }
@@ -37,6 +37,7 @@ pub(super) async fn run(context: &Context) -> Done {
             checks.push(Check::of("version", version(&client).await));
             checks.push(Check::of("ready", ready(&client).await));
             checks.push(Check::of("token", token(&client).await));
+            checks.extend(walls(&client).await);
         }
     }
     let problems = checks.iter().filter(|check| !check.ok).count();
@@ -107,6 +108,33 @@ async fn token(client: &Client) -> Done<String> {
     }
 }
 
+/// Which walls stand around functions, and what each missing one means. That a required one is missing is told by `ready`.
+async fn walls(client: &Client) -> Vec<Check> {
+    let told = |detail: String| Check { name: "walls", ok: true, detail, hint: None };
+    let walls: Walls = match client.get("/api/v1/walls", &[]).await {
+        Ok(walls) => walls,
+        Err(failure) if failure.problem.status == 403 => {
+            return vec![told("are told to tokens of the account `default` with the scope accounts:write".to_owned())];
+        }
+        // `token` has said it.
+        Err(failure) if failure.problem.status == 401 => return Vec::new(),
+        Err(failure) => return vec![Check::of("walls", Err(failure))],
+    };
+    if walls.items.is_empty() {
+        return Vec::new();
+    }
+    let standing: Vec<_> = walls.items.iter().filter(|wall| wall.stands).map(|wall| wall.name.as_str()).collect();
+    let standing = if standing.is_empty() { "none".to_owned() } else { standing.join(", ") };
+    let summary = told(format!("around functions stand: {standing}; required: {}", walls.required));
+    let missing = walls.items.into_iter().filter(|wall| !wall.stands).map(|wall| Check {
+        name: "walls",
+        ok: true,
+        detail: format!("{} does not stand: {}", wall.name, wall.reason.unwrap_or_default()),
+        hint: wall.meaning,
+    });
+    std::iter::once(summary).chain(missing).collect()
+}
+
 impl Check {
     fn of(name: &'static str, result: Done<String>) -> Self {
         match result {
@@ -119,7 +147,11 @@ impl Check {
 fn text(report: &Report) -> String {
     let width = report.checks.iter().map(|check| check.name.len()).max().unwrap_or_default();
     let lines = report.checks.iter().map(|check| {
-        let state = if check.ok { "ok     " } else { "problem" };
+        let state = match (check.ok, &check.hint) {
+            (true, None) => "ok     ",
+            (true, Some(_)) => "note   ",
+            (false, _) => "problem",
+        };
         let hint =
             check.hint.as_deref().map(|hint| format!("\n{:width$}           {}", "", clean(hint))).unwrap_or_default();
         format!("{state}  {:width$}  {}{hint}", check.name, clean(&check.detail))

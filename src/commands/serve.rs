@@ -51,6 +51,7 @@ fn settings(global: &Global, args: Serve) -> Done<(Config, LogFormat)> {
             none if none.is_empty() => file.resolve.unwrap_or_default(),
             some => some,
         },
+        require_walls: args.require_walls.or(file.require_walls).unwrap_or_default(),
         deno: args.deno.or(file.deno),
     };
     Ok((config, args.log.or(file.log).unwrap_or_default()))

@@ -87,6 +87,7 @@ operations! {
     "delete_issuer", Some("members:write"), "issuer.delete", |n| format!("/api/v1/issuers/{}", n.people), None;
     "get_settings", Some("settings:read"), "settings.get", |_n| "/api/v1/settings".to_owned(), None;
     "put_settings", Some("settings:write"), "settings.put", |_n| "/api/v1/settings".to_owned(), Some(json!({ "response_guard": "block" }));
+    "list_walls", Some("accounts:write"), "wall.list", |_n| "/api/v1/walls".to_owned(), None;
     "list_environments", None, "", |_n| "/api/v1/environments".to_owned(), None;
     "put_environment", Some("environments:write"), "environment.put", |n| format!("/api/v1/environments/{}", n.environment), None;
     "inject_environment", Some("secrets:inject"), "secret.inject", |n| format!("/api/v1/environments/{}/inject", n.environment), Some(json!({ "command": "npm" }));

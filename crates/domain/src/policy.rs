@@ -72,6 +72,7 @@ actions! {
     SettingsGet = "settings.get" needs SettingsRead,
     SettingsPut = "settings.put" needs SettingsWrite,
     SessionCreate = "session.create" needs SessionsWrite,
+    WallList = "wall.list" needs AccountsWrite,
     AccountList = "account.list" needs AccountsWrite,
     AccountCreate = "account.create" needs AccountsWrite,
 }

@@ -87,16 +87,6 @@ impl Runtime {
         Self::start_with(config, logs, outbound, Grants::Few)
     }
 
-    /// As [`Runtime::start`], with all of Deno's permissions given to workers.
-    #[cfg(test)]
-    pub(crate) fn start_without_permissions(
-        config: RuntimeConfig,
-        logs: mpsc::Sender<LogLine>,
-        outbound: Outbound,
-    ) -> Result<Self, RuntimeError> {
-        Self::start_with(config, logs, outbound, Grants::All)
-    }
-
     fn start_with(
         config: RuntimeConfig,
         logs: mpsc::Sender<LogLine>,
@@ -422,5 +412,17 @@ async fn sample(inner: Weak<Inner>) {
         for worker in workers {
             worker.sample(now);
         }
+    }
+}
+
+#[cfg(test)]
+impl Runtime {
+    /// As [`Runtime::start`], with all of Deno's permissions given to workers.
+    pub(crate) fn start_without_permissions(
+        config: RuntimeConfig,
+        logs: mpsc::Sender<LogLine>,
+        outbound: Outbound,
+    ) -> Result<Self, RuntimeError> {
+        Self::start_with(config, logs, outbound, Grants::All)
     }
 }

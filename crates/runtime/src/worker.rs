@@ -4,6 +4,7 @@
 mod body;
 mod boot;
 mod connection;
+mod grants;
 mod invocation;
 mod ledger;
 mod output;
@@ -22,7 +23,8 @@ use tokio::sync::mpsc;
 use crate::egress::{Broker, Brokered, EgressRecord};
 
 pub use body::WorkerBody;
-pub(crate) use boot::{BootError, Booter, Grants, Unassigned, ready};
+pub(crate) use boot::{BootError, Booter, Unassigned, ready};
+pub(crate) use grants::Grants;
 pub use invocation::{Cleaner, End, INVOCATION_HEADER, InvokeError, Lease, Outcome};
 pub use process::Exit;
 pub(crate) use process::Worker;

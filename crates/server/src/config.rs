@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use domain::Resolution;
 use ipnet::IpNet;
+use runtime::RequiredWalls;
 
 /// Settings of one server.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ pub struct Config {
     pub trust: Vec<PathBuf>,
     /// Where functions' requests to a host go, whatever DNS says.
     pub resolve: Vec<Resolution>,
+    /// The walls without which functions do not run.
+    pub require_walls: RequiredWalls,
     /// The Deno to use; `None` looks in `node_modules` and on `PATH`.
     pub deno: Option<PathBuf>,
 }

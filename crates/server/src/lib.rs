@@ -18,6 +18,7 @@ mod ui;
 pub mod wire;
 
 pub use config::{Config, Ready, TlsFiles};
+pub use runtime::RequiredWalls;
 pub use serve::{ServeError, serve};
 
 /// The OpenAPI document of this build, as `/openapi.json` serves it.

@@ -23,6 +23,7 @@ use crate::metrics::Metrics;
 use crate::service::{self, Caller, Functions, Jwts, Keyring, Parts, Service};
 use crate::sites::Sites;
 use crate::tls::{self, Tls};
+use crate::wire;
 
 /// Why the server did not start, or did not stop well.
 #[derive(Debug, Error)]
@@ -149,7 +150,13 @@ async fn start(config: Config) -> Result<Started, ServeError> {
     let (log_sender, log_receiver) = mpsc::channel(4_096);
     let (sent, sent_receiver) = mpsc::channel(1_024);
     let broker = broker(&config, address);
-    let functions = functions(&config, address, broker.clone(), log_sender, sent).await;
+    let (functions, walls) = match engine(&config).await {
+        Ok((deno, sandbox)) => {
+            let walls = service::walls::shown(&config.require_walls, sandbox.walls());
+            (functions(&config, address, deno, sandbox, broker.clone(), log_sender, sent), walls)
+        }
+        Err(why) => (Err(why), wire::Walls::default()),
+    };
     let deno = functions.as_ref().map(|(_, version)| version.clone()).map_err(Clone::clone);
     let functions = functions.map(|(functions, _)| functions);
     let keyring = Keyring::new(root);
@@ -160,6 +167,7 @@ async fn start(config: Config) -> Result<Started, ServeError> {
         keyring,
         server,
         functions,
+        walls,
         broker,
         sites,
         metrics: Metrics::new(),
@@ -274,19 +282,31 @@ fn broker(config: &Config, listener: SocketAddr) -> Result<Arc<Broker>, String> 
     broker.map(Arc::new).map_err(|error| error.to_string())
 }
 
-async fn functions(
+/// What functions run on, and the walls around it.
+async fn engine(config: &Config) -> Result<(Deno, Sandbox), String> {
+    let deno = Deno::find(config.deno.as_deref()).await.map_err(|error| error.to_string())?;
+    let sandbox = Sandbox::find(&deno, &workers_dir(&config.data)).await.map_err(|error| error.to_string())?;
+    for (wall, why) in sandbox.walls().iter().filter_map(|(wall, missing)| Some((wall, missing?))) {
+        tracing::info!(%wall, why, "a wall around functions does not stand: {}", wall.without());
+    }
+    Ok((deno, sandbox))
+}
+
+fn functions(
     config: &Config,
     listener: SocketAddr,
+    deno: Deno,
+    sandbox: Sandbox,
     broker: Result<Arc<Broker>, String>,
     logs: mpsc::Sender<LogLine>,
     sent: mpsc::Sender<Sent>,
 ) -> Result<(Functions, String), String> {
-    let deno = Deno::find(config.deno.as_deref()).await.map_err(|error| error.to_string())?;
-    let version = deno.version().to_owned();
-    let sandbox = Sandbox::find(&deno, &config.data.join("workers")).await.map_err(|error| error.to_string())?;
-    for (wall, why) in sandbox.walls().iter().filter_map(|(wall, missing)| Some((wall, missing?))) {
-        tracing::info!(%wall, why, "a wall around workers does not stand: {}", wall.without());
+    if let Some(lacking) = config.require_walls.lacking(sandbox.walls()) {
+        return Err(format!(
+            "functions do not run here, because walls around them are required and missing: {lacking}. Allow them where the server runs, or say with TRESOR_REQUIRE_WALLS which ones it can do without"
+        ));
     }
+    let version = deno.version().to_owned();
     let bundler =
         Bundler::new(deno, sandbox.clone(), config.data.join("deno-cache")).map_err(|error| error.to_string())?;
     let (max_workers, pool) = runtime::room();

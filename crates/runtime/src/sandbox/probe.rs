@@ -50,15 +50,6 @@ impl Sandbox {
         }
     }
 
-    /// No wall at all, for tests of what they keep.
-    #[cfg(test)]
-    pub(crate) fn none(deno: &Deno) -> Self {
-        let engine = Engine::of(deno.path());
-        let plan = Wall::ALL.into_iter().fold(namespaces(), |plan, wall| plan.without(wall, "turned off"));
-        #[expect(clippy::unwrap_used, reason = "in tests only")]
-        Self::new(engine.unwrap(), plan)
-    }
-
     /// Whether Deno works behind these walls.
     async fn try_out(&self, dir: &Path) -> Result<(), Trouble> {
         let folder = Folder::create(dir, &format!("t{}", random_hex(4)?))?;
@@ -186,6 +177,17 @@ fn is_kernel_from(major: u32, minor: u32) -> bool {
     match (numbers.next(), numbers.next()) {
         (Some(Ok(own_major)), Some(Ok(own_minor))) => (own_major, own_minor) >= (major, minor),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+impl Sandbox {
+    /// No wall at all, for tests of what they keep.
+    pub(crate) fn none(deno: &Deno) -> Self {
+        let engine = Engine::of(deno.path());
+        let plan = Wall::ALL.into_iter().fold(namespaces(), |plan, wall| plan.without(wall, "turned off"));
+        #[expect(clippy::unwrap_used, reason = "in tests only")]
+        Self::new(engine.unwrap(), plan)
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::Deserialize;
+
 /// A wall of the operating system around a worker, beside Deno's permissions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -124,7 +126,8 @@ impl Walls {
 }
 
 /// The walls without which functions do not run: of each group at least one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub struct RequiredWalls(Vec<Vec<Wall>>);
 
 impl Default for RequiredWalls {
@@ -134,6 +137,16 @@ impl Default for RequiredWalls {
             true => vec![vec![Wall::Mount, Wall::Landlock], vec![Wall::Net, Wall::Seccomp]],
             false => Vec::new(),
         })
+    }
+}
+
+impl fmt::Display for RequiredWalls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let group = |group: &Vec<Wall>| group.iter().map(|wall| wall.name()).collect::<Vec<_>>().join("|");
+        match self.0.as_slice() {
+            [] => f.write_str("none"),
+            groups => f.write_str(&groups.iter().map(group).collect::<Vec<_>>().join(",")),
+        }
     }
 }
 
@@ -152,6 +165,14 @@ impl std::str::FromStr for RequiredWalls {
             "none" => Vec::new(),
             list => list.split(',').map(|group| group.split('|').map(wall).collect()).collect::<Result<_, _>>()?,
         }))
+    }
+}
+
+impl TryFrom<String> for RequiredWalls {
+    type Error = NoWall;
+
+    fn try_from(text: String) -> Result<Self, NoWall> {
+        text.parse()
     }
 }
 
@@ -183,6 +204,9 @@ mod tests {
         let lacking = |text: &str| text.parse::<RequiredWalls>().unwrap().lacking(&walls);
         assert_eq!(lacking("seccomp, mount|landlock"), None);
         assert_eq!(lacking("none"), None);
+        for text in ["seccomp,mount|landlock", "none"] {
+            assert_eq!(text.parse::<RequiredWalls>().unwrap().to_string(), text);
+        }
         assert_eq!(lacking("mount|net,user"), Some("mount (refused) or net (refused)".to_owned()));
         assert_eq!(lacking("all").unwrap(), "mount (refused); net (refused)");
         let error = "mount,tall".parse::<RequiredWalls>().unwrap_err().to_string();

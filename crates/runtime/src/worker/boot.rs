@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, watch};
 use zeroize::Zeroizing;
 
 use super::connection::Connections;
+use super::grants::Grants;
 use super::output::{Boot, Sink};
 use super::process::{Exit, Worker};
 use super::room::Room;
@@ -49,16 +50,6 @@ pub(crate) enum BootError {
     Timeout(Duration),
     NoHandler,
     Spawn(String),
-}
-
-/// Deno's permissions of workers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Grants {
-    /// The ones that they need.
-    Few,
-    /// Every one, so that tests find the system's walls bare.
-    #[cfg(test)]
-    All,
 }
 
 /// What all workers of a runtime are made with.
@@ -221,11 +212,6 @@ impl Booter {
     }
 
     fn arguments(&self, folder: &Path, socket: &Path, memory_mib: u32) -> Vec<OsString> {
-        let grant = |flag: &str, path: &Path| {
-            let mut text = OsString::from(flag);
-            text.push(path);
-            text
-        };
         let mut arguments: Vec<OsString> = [
             "run",
             "--quiet",
@@ -243,16 +229,7 @@ impl Booter {
         ]
         .map(OsString::from)
         .into();
-        match self.grants {
-            Grants::Few => {
-                arguments.extend(["--allow-env", "--allow-net"].map(OsString::from));
-                arguments.push(format!("--deny-net={}", self.deny_net).into());
-                arguments.push(grant("--allow-read=", folder));
-                arguments.push(grant("--allow-write=", socket));
-            }
-            #[cfg(test)]
-            Grants::All => arguments.extend(["-A", "--unstable-kv", "--unstable-net"].map(OsString::from)),
-        }
+        arguments.extend(self.grants.arguments(&self.deny_net, folder, socket));
         arguments.push(format!("--v8-flags=--max-old-space-size={memory_mib}").into());
         arguments.push(self.bootstrap.clone().into());
         arguments

@@ -20,6 +20,7 @@ pub(crate) mod request_id;
 mod secret_requests;
 mod secrets;
 mod settings;
+mod walls;
 
 use std::panic::AssertUnwindSafe;
 
@@ -148,6 +149,7 @@ fn api() -> OpenApiRouter<Service> {
         .routes(routes!(members::list_issuers))
         .routes(routes!(members::put_issuer, members::delete_issuer))
         .routes(routes!(settings::get, settings::put))
+        .routes(routes!(walls::list))
         .routes(routes!(access::create_login_link))
         .routes(routes!(access::create_account, access::list_accounts))
         .routes(routes!(audit::list))

@@ -40,6 +40,7 @@ mod setup;
 mod show;
 mod tokens;
 mod versions;
+pub(crate) mod walls;
 
 use std::sync::Arc;
 
@@ -68,6 +69,7 @@ pub(crate) use setup::{ServerKeys, first_start, open_keys, write_private};
 use crate::jobs::Recorder;
 use crate::metrics::Metrics;
 use crate::sites::Sites;
+use crate::wire;
 
 /// Everything a use case needs. Cheap to clone.
 #[derive(Clone)]
@@ -90,6 +92,8 @@ pub(crate) struct Inner {
     pub(crate) server: ServerKeys,
     /// Functions: `Err` says why they cannot run and what to do.
     pub(crate) functions: Result<Functions, String>,
+    /// What stands around functions.
+    walls: wire::Walls,
     /// The way out: `Err` says why there is none.
     broker: Result<Arc<Broker>, String>,
     checks: rates::Rates,
@@ -118,7 +122,8 @@ pub(crate) struct Functions {
 impl Service {
     /// From its parts.
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { store, keyring, server, functions, broker, sites, metrics, recorder, stopping, jwts } = parts;
+        let Parts { store, keyring, server, functions, walls, broker, sites, metrics, recorder, stopping, jwts } =
+            parts;
         let (generations, routes) = Default::default();
         Self {
             inner: Arc::new(Inner {
@@ -126,6 +131,7 @@ impl Service {
                 keyring,
                 server,
                 functions,
+                walls,
                 broker,
                 checks: rates::Rates::new(checks::RATE),
                 sites,
@@ -164,6 +170,7 @@ pub(crate) struct Parts {
     pub(crate) keyring: Keyring,
     pub(crate) server: ServerKeys,
     pub(crate) functions: Result<Functions, String>,
+    pub(crate) walls: wire::Walls,
     pub(crate) broker: Result<Arc<Broker>, String>,
     pub(crate) sites: Sites,
     pub(crate) metrics: Metrics,

@@ -12,6 +12,7 @@ pub(super) fn is_logged(action: Action) -> bool {
     use Action::{
         AccountList, AuditList, FunctionGet, FunctionInvoke, FunctionList, GroupList, InvocationList, IssuerList,
         MemberList, SecretGet, SecretList, SecretRequestGet, SecretRequestList, SecretSend, SettingsGet, TokenList,
+        WallList,
     };
     !matches!(
         action,
@@ -31,6 +32,7 @@ pub(super) fn is_logged(action: Action) -> bool {
             | SecretSend
             | SettingsGet
             | TokenList
+            | WallList
     )
 }
 
@@ -77,6 +79,7 @@ pub(super) fn title(action: Action) -> &'static str {
         Action::SettingsGet => "Settings read",
         Action::SettingsPut => "Settings changed",
         Action::SessionCreate => "Login link made or used",
+        Action::WallList => "Walls listed",
         Action::AccountList => "Accounts listed",
         Action::AccountCreate => "Account made",
     }
@@ -219,6 +222,7 @@ fn wanted(event: &AuditEvent) -> Markup {
         "settings.get" => html! { "read the settings" },
         "settings.put" => html! { "change the settings" },
         "session.create" => html! { "make a login link" },
+        "wall.list" => html! { "list the walls around functions" },
         "account.list" => html! { "list accounts" },
         "account.create" => html! { "make the account" (name) },
         other => html! { "do " code { (visible(other)) } (name) },

@@ -16,6 +16,7 @@ mod secret;
 mod secret_request;
 mod settings;
 mod token;
+mod wall;
 
 pub use access::{Account, CreateAccount, CreatedAccount, Environment, LoginLink};
 pub use audit::{AuditEntry, AuditProof, SignedCheckpoint};
@@ -35,6 +36,7 @@ pub use secret::{
 pub use secret_request::{CreateSecretRequest, SecretRequest};
 pub use settings::{PutSettings, Settings};
 pub use token::{CreateToken, CreatedToken, Token};
+pub use wall::{Wall, Walls};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
