@@ -28,6 +28,7 @@ mod resolution;
 pub mod scope;
 mod secret_request;
 mod settings;
+pub mod supabase;
 pub mod timestamp;
 pub mod token;
 pub mod value;

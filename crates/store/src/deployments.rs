@@ -257,6 +257,23 @@ impl Tx {
         Ok(number)
     }
 
+    /// Ends that a function is active in an environment. `false` if it is not.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn clear_active(
+        &mut self,
+        account: &AccountId,
+        function_id: &str,
+        environment: &EnvironmentName,
+    ) -> Result<bool> {
+        let delete = sqlx::query("DELETE FROM active WHERE account = $1 AND function_id = $2 AND environment = $3")
+            .bind(account.as_str())
+            .bind(function_id)
+            .bind(environment.as_str());
+        Ok(delete.execute(self.connection().await?).await?.rows_affected() == 1)
+    }
+
     /// Makes a deployment the active one of an environment.
     ///
     /// # Errors

@@ -486,6 +486,14 @@ async fn deleting_a_function(db: Database) {
         })
         .unwrap();
     }
+    set_active(&store, &id, "acc/shop", "test", 1, 300).await.unwrap();
+    let clear = async |account: &AccountId, at: &'static str| {
+        let account = account.clone();
+        tx!(store, |tx| tx.clear_active(&account, "acc/shop", &environment(at)).await)
+    };
+    assert_eq!((clear(&account_id("other"), "test").await, clear(&id, "test").await), (Ok(false), Ok(true)));
+    assert_eq!(clear(&id, "test").await, Ok(false));
+    assert_eq!(store.active(&id, "acc/shop").await.unwrap().len(), 1, "production keeps it");
     let delete = async || {
         let id = id.clone();
         tx!(store, |tx| tx.delete_function(&id, "acc/mail").await)
