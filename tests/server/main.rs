@@ -46,4 +46,5 @@ mod rotation;
 mod sdks;
 mod secret_requests;
 mod settings;
+mod supabase;
 mod versions;

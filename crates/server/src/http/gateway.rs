@@ -10,7 +10,6 @@ use axum::body::{Body, HttpBody as _};
 use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header, request::Parts};
 use axum::response::{IntoResponse, Response};
-use domain::token::Kind;
 use domain::{AccountName, EnvironmentName, FunctionName, RequestId, limits};
 
 use http_body_util::{Empty, Limited};
@@ -157,7 +156,7 @@ fn rewrite(service: &Service, head: &mut Parts, call: &Call, token: Option<&str>
         head.headers.remove(name);
     }
     // A token is for Tresor, also one that was sent to a public function by mistake: code must not collect them.
-    if token.is_some_and(|token| domain::token::well_formed(Kind::Token, token)) {
+    if token.is_some_and(|token| domain::token::is_token(token)) {
         head.headers.remove(header::AUTHORIZATION);
     }
     strip_session_cookie(&mut head.headers);

@@ -20,6 +20,7 @@ pub(crate) mod request_id;
 mod secret_requests;
 mod secrets;
 mod settings;
+mod supabase;
 mod walls;
 
 use std::panic::AssertUnwindSafe;
@@ -50,6 +51,7 @@ fn router(service: Service) -> Router {
     let document = openapi::finish(document);
     let control = Router::new()
         .merge(api)
+        .merge(supabase::router())
         .merge(ui::router())
         .route("/openapi.json", get(move || openapi::serve(document.clone())))
         .route("/metrics", get(health::metrics))

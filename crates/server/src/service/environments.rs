@@ -13,7 +13,11 @@ impl Service {
         let found = self.store.environments(&caller.actor.account).await?;
         let allowed = |name: &EnvironmentName| caller.actor.environments.as_ref().is_none_or(|own| own.contains(name));
         Ok(Page {
-            items: found.iter().filter(|row| allowed(&row.name)).map(show::environment).collect(),
+            items: found
+                .iter()
+                .filter(|row| allowed(&row.name))
+                .map(|row| show::environment(&caller.actor.account, row))
+                .collect(),
             next_cursor: None,
         })
     }
@@ -46,7 +50,7 @@ impl Service {
                 })
             })
             .await?;
-        Ok((show::environment(&row), created))
+        Ok((show::environment(&caller.actor.account, &row), created))
     }
 
     /// Refuses an environment that the account does not have.

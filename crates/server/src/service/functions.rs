@@ -24,6 +24,17 @@ impl Service {
         name: &str,
         input: wire::PutFunction,
     ) -> Result<wire::Deployment, Error> {
+        self.deploy(caller, name, input, true).await
+    }
+
+    /// As [`Service::deploy_function`]. With `activate` unset the deployment waits to be made active.
+    pub(super) async fn deploy(
+        &self,
+        caller: &Caller,
+        name: &str,
+        input: wire::PutFunction,
+        activate: bool,
+    ) -> Result<wire::Deployment, Error> {
         let name = FunctionName::parse(name)?;
         let environment = environment_or_production(input.environment.as_deref())?;
         let permit = self.permit(caller, Action::FunctionDeploy, Some(&environment), name.as_str()).await?;
@@ -42,8 +53,13 @@ impl Service {
             (checked, bundle, reads)
         });
         let (checked, bundle, reads) = parsed.await.map_err(|_| Error::Broken("a deployment could not be parsed"))?;
-        let (function, deployment, missing) =
-            self.store.write(move |tx| Box::pin(async move { checked.store(tx, permit, bundle, reads).await })).await?;
+        let (function, deployment, missing) = self
+            .store
+            .write(move |tx| Box::pin(async move { checked.store(tx, permit, bundle, reads, activate).await }))
+            .await?;
+        if !activate {
+            return Ok(show::deployment(&function.name, &deployment, Vec::new(), missing));
+        }
         self.active_changed(&account, &environment);
         Ok(show::deployment(&function.name, &deployment, vec![environment.to_string()], missing))
     }
@@ -186,7 +202,7 @@ impl Service {
     }
 
     /// To be called when another deployment, or none, is active, after the commit and before returning.
-    fn active_changed(&self, account: &AccountId, environment: &EnvironmentName) {
+    pub(super) fn active_changed(&self, account: &AccountId, environment: &EnvironmentName) {
         self.inner.active.forget();
         self.secrets_changed(account, environment);
     }
@@ -252,6 +268,7 @@ impl Checked {
         permit: Permit,
         bundle: runtime::Bundle,
         reads: Reads,
+        activate: bool,
     ) -> Result<(FunctionRow, DeploymentRow, Vec<String>), Error> {
         let now = permit.time();
         check_group(tx, &self.account, &self.access).await?;
@@ -304,9 +321,13 @@ impl Checked {
             number: deployment.number,
             updated_at: now,
         };
-        tx.set_active(&self.account, &active).await?;
-        let event = permit
-            .done()
+        let event = if activate {
+            tx.set_active(&self.account, &active).await?;
+            permit.done()
+        } else {
+            permit.done().detail("active", false)
+        };
+        let event = event
             .detail("number", deployment.number)
             .detail("digest", &deployment.digest)
             .detail("access", &deployment.access);

@@ -1,8 +1,11 @@
 //! Importing secrets from a file: `domain::import` reads it, this compares it with what is stored and stores all or nothing.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use domain::audit::AuditEvent;
 use domain::import::{Format, Rejected, Warning, read};
-use domain::{Action, Delivery, EnvironmentName, Invalid, SecretName};
+use domain::{AccountId, Action, Delivery, EnvironmentName, Invalid, SecretName, Value, limits};
 use envelope::AccountKey;
 use store::SecretRow;
 use zeroize::Zeroizing;
@@ -87,26 +90,12 @@ impl Service {
             .store
             .write(move |tx| {
                 Box::pin(async move {
-                    let mut verdicts = Vec::with_capacity(reading.entries.len());
-                    for Entry { checked, .. } in &reading.entries {
-                        let stored = tx.secret(&checked.account, &checked.environment, &checked.name).await?;
-                        verdicts.push(verdict(checked, stored.as_ref()));
-                    }
+                    let verdicts = compare(tx, &reading.entries).await?;
                     let report = report(&reading, &verdicts);
                     if report.blocked && !skip_rejected {
                         return Err(Error::Import(blocking(&reading, &verdicts)));
                     }
-                    room(tx, &account, report.new as u64).await?;
-                    for (entry, verdict) in reading.entries.into_iter().zip(verdicts) {
-                        let mut checked = entry.checked;
-                        checked.has_room = true;
-                        match verdict {
-                            Verdict::Same | Verdict::Homeless => continue,
-                            Verdict::Changed => checked.keep_delivery(),
-                            Verdict::New => {}
-                        }
-                        checked.store(tx, entry.permit, &key).await?;
-                    }
+                    store(tx, &account, reading.entries, verdicts, &key).await?;
                     tx.append_audit(&event(reading.permit, &report)).await?;
                     Ok(report)
                 })
@@ -116,6 +105,58 @@ impl Service {
             self.secrets_changed(&caller.actor.account, &environment);
         }
         Ok(report)
+    }
+
+    /// Puts several secrets in one write, all of them or none. Those that are there keep their settings, and equal values
+    /// make no version.
+    pub(crate) async fn put_secrets(
+        &self,
+        caller: &Caller,
+        environment: &EnvironmentName,
+        secrets: Vec<(String, String)>,
+    ) -> Result<(), Error> {
+        if secrets.len() > limits::IMPORT_ENTRIES {
+            let rule = format!("must be at most {} secrets", limits::IMPORT_ENTRIES);
+            return Err(Invalid::new("body", "too_many_entries", rule).into());
+        }
+        let key = self.keyring.account(&self.store, &caller.actor.account).await?;
+        let (mut entries, mut broken) = (Vec::with_capacity(secrets.len()), Vec::new());
+        let mut names = BTreeSet::new();
+        for (index, (name, value)) in secrets.into_iter().enumerate() {
+            let value = Value::new(value);
+            let name = match SecretName::parse(&name) {
+                Ok(name) => name,
+                Err(invalid) => {
+                    broken.push(Invalid { field: format!("[{index}].name"), ..invalid });
+                    continue;
+                }
+            };
+            let permit = self.permit(caller, Action::SecretPut, Some(environment), name.as_str()).await?;
+            match value {
+                Ok(_) if !names.insert(name.clone()) => {
+                    broken.push(Invalid::new(format!("[{index}].name"), "name_twice", "must not come twice"));
+                }
+                Ok(value) => {
+                    let checked = check(caller, name, environment.clone(), value, PutInput::default(), &key)?;
+                    entries.push(Entry { line: index, warnings: Vec::new(), checked, permit });
+                }
+                Err(invalid) => broken.push(Invalid { field: format!("[{index}].value"), ..invalid }),
+            }
+        }
+        if !broken.is_empty() {
+            return Err(Error::Invalid(broken));
+        }
+        let account = caller.actor.account.clone();
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let verdicts = compare(tx, &entries).await?;
+                    store(tx, &account, entries, verdicts, &key).await
+                })
+            })
+            .await?;
+        self.secrets_changed(&caller.actor.account, environment);
+        Ok(())
     }
 
     async fn read_import(&self, caller: &Caller, input: ImportInput, key: &AccountKey) -> Result<Reading, Error> {
@@ -134,6 +175,38 @@ impl Service {
         }
         Ok(Reading { permit, environment, format, entries, rejected: import.rejected })
     }
+}
+
+async fn compare(tx: &mut store::Tx, entries: &[Entry]) -> Result<Vec<Verdict>, Error> {
+    let mut verdicts = Vec::with_capacity(entries.len());
+    for Entry { checked, .. } in entries {
+        let stored = tx.secret(&checked.account, &checked.environment, &checked.name).await?;
+        verdicts.push(verdict(checked, stored.as_ref()));
+    }
+    Ok(verdicts)
+}
+
+/// Stores what is new or changed, each with its event.
+async fn store(
+    tx: &mut store::Tx,
+    account: &AccountId,
+    entries: Vec<Entry>,
+    verdicts: Vec<Verdict>,
+    key: &Arc<AccountKey>,
+) -> Result<(), Error> {
+    let new = verdicts.iter().filter(|verdict| **verdict == Verdict::New).count();
+    room(tx, account, new as u64).await?;
+    for (entry, verdict) in entries.into_iter().zip(verdicts) {
+        let mut checked = entry.checked;
+        checked.has_room = true;
+        match verdict {
+            Verdict::Same | Verdict::Homeless => continue,
+            Verdict::Changed => checked.keep_delivery(),
+            Verdict::New => {}
+        }
+        checked.store(tx, entry.permit, key).await?;
+    }
+    Ok(())
 }
 
 fn format(asked: Option<&str>, text: &str) -> Result<Format, Invalid> {

@@ -1,7 +1,8 @@
 //! Rows as the API shows them. Nothing here has a value to show.
 
 use domain::catalogue::Finding;
-use domain::{ActorKind, EgressPolicy, FunctionName, IssuerKeys, SecretSelection, Timestamp};
+use domain::supabase::project_ref;
+use domain::{AccountId, ActorKind, EgressPolicy, FunctionName, IssuerKeys, SecretSelection, Timestamp};
 use store::{
     AccountRow, DeploymentRow, EgressRow, EnvironmentRow, FunctionRow, GroupRow, InvocationRow, IssuerRow, LogRow,
     MemberRow, SecretRequestRow, SecretRow, TokenRow, VersionRow,
@@ -81,8 +82,12 @@ pub(super) fn secret_request(row: &SecretRequestRow, sites: &Sites) -> wire::Sec
     }
 }
 
-pub(super) fn environment(row: &EnvironmentRow) -> wire::Environment {
-    wire::Environment { name: row.name.to_string(), created_at: time(row.created_at) }
+pub(super) fn environment(account: &AccountId, row: &EnvironmentRow) -> wire::Environment {
+    wire::Environment {
+        name: row.name.to_string(),
+        supabase_ref: project_ref(account, &row.name),
+        created_at: time(row.created_at),
+    }
 }
 
 pub(super) fn account(row: &AccountRow) -> wire::Account {

@@ -28,7 +28,7 @@ pub(super) struct KnownToken {
 impl Service {
     /// The actor of a bearer token. A token revoked by another node may work here for one more second.
     pub(crate) async fn authenticate(&self, text: &str) -> Result<Actor, Error> {
-        if !token::well_formed(Kind::Token, text) {
+        if !token::is_token(text) {
             return Err(Error::Unauthenticated(
                 "This is not a token: tokens look like trs_ and 48 characters. Was it cut or mistyped?",
             ));
@@ -134,7 +134,7 @@ impl Service {
             return Err(Invalid::new("environments", "environments_missing", rule).into());
         }
         let expires_at = input.expires_at.as_deref().map(parse_expiry).transpose()?;
-        let text = token::encode(Kind::Token, &envelope::random_bytes());
+        let text = token::encode(kind(input.format.as_deref())?, &envelope::random_bytes());
         let row = TokenRow {
             id: new_id(),
             account: caller.actor.account.clone(),
@@ -235,6 +235,14 @@ impl Service {
             .await?;
         self.inner.tokens.forget();
         Ok(())
+    }
+}
+
+fn kind(format: Option<&str>) -> Result<Kind, Invalid> {
+    match format {
+        None | Some("tresor") => Ok(Kind::Token),
+        Some("supabase") => Ok(Kind::SupabaseToken),
+        Some(_) => Err(Invalid::new("format", "format_unknown", "must be `tresor` or `supabase`, or be left out")),
     }
 }
 

@@ -151,9 +151,12 @@ impl Done<'_> {
             "secret_request.fulfil" => html! { "stored" (name) (place) ", which had been asked for" },
             "secret_request.decline" => html! { "declined the request for" (name) (place) },
             "secret_request.cancel" => html! { "cancelled the request for" (name) (place) },
+            "function.deploy" if event.details.get("active").is_some_and(|active| active == "false") => {
+                html! { "stored" (name) " as deployment " (self.detail("number")) ", not active yet" }
+            }
             "function.deploy" => html! { "deployed" (name) " as deployment " (self.detail("number")) (place) },
             "function.rollback" => html! { "rolled" (name) " back to deployment " (self.detail("number")) (place) },
-            "function.delete" => html! { "deleted the function" (name) },
+            "function.delete" => html! { "deleted the function" (name) (place) },
             "environment.put" => html! { "made the environment" (name) },
             "token.create" => html! { "made the token" (name) },
             "token.revoke" => html! { "revoked the token " code { (self.detail("name")) } },

@@ -35,6 +35,8 @@ pub struct CreatedAccount {
 pub struct Environment {
     /// Its name.
     pub name: String,
+    /// What the `supabase` command line calls it: its project's reference.
+    pub supabase_ref: String,
     /// RFC 3339, UTC.
     pub created_at: String,
 }

@@ -47,6 +47,9 @@ pub struct CreateToken {
     /// The member it is for, whose role bounds its scopes and whose groups are the token's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub member: Option<String>,
+    /// `supabase`: in the form that the `supabase` command line takes; `tresor` if left out. It is a token like any other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
     /// RFC 3339, in the future; left out: it does not expire.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<String>,
