@@ -121,9 +121,13 @@ fn environments_keep_their_own_values() {
         server.run(&["environment", "put", "test"]).transcript(&server),
         "exit 0\nEnvironment test is there\n--"
     );
+    // The references are the account's own.
+    let listed = server.run(&["environment", "list", "--json"]).ok().json();
+    let transcript = server.run(&["environment", "list"]).transcript(&server);
+    let reference = |index: usize| listed["items"][index]["supabase_ref"].as_str().unwrap().to_owned();
     assert_eq!(
-        server.run(&["environment", "list"]).transcript(&server),
-        "exit 0\nNAME  CREATED\nproduction  just now\ntest  just now\n--"
+        transcript.replace(&reference(0), "REF").replace(&reference(1), "REF"),
+        "exit 0\nNAME  CREATED  SUPABASE REF\nproduction  just now  REF\ntest  just now  REF\n--"
     );
     server.run_with(&["secret", "put", "KEY", "-e", "test"], b"one-and-only-value-x").ok();
     assert_eq!(server.run(&["secret", "get", "KEY"]).code, 4);

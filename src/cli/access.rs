@@ -30,6 +30,9 @@ pub(crate) struct TokenCreate {
     /// Make it for this member, whose role bounds it and whose groups it is in
     #[arg(long, value_name = "MEMBER")]
     pub(crate) member: Option<String>,
+    /// `supabase`: in the form that the supabase command line takes
+    #[arg(long)]
+    pub(crate) format: Option<String>,
     /// After how long it stops working, for example 12h or 30d [default: never]
     #[arg(long, value_name = "SPAN", value_parser = parse_span)]
     pub(crate) expires_in: Option<i64>,

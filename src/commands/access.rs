@@ -32,6 +32,7 @@ async fn create_token(context: &Context, args: TokenCreate) -> Done {
         scopes: args.scopes,
         environments: (!args.environments.is_empty()).then_some(args.environments),
         member: args.member,
+        format: args.format,
         expires_at: args.expires_in.map(|span| now().plus_millis(span).to_string()),
     };
     let created: CreatedToken = context.client()?.call(Method::POST, "/api/v1/tokens", &body).await?;
@@ -90,7 +91,13 @@ pub(super) async fn environment(context: &Context, command: EnvironmentCommand) 
     match command {
         EnvironmentCommand::List => {
             let page = context.client()?.list::<Environment>("/api/v1/environments", &[], None).await?;
-            context.output.show(&page, |page| names(page.items.iter().map(|item| (&item.name, &item.created_at))))
+            context.output.show(&page, |page| {
+                let mut table = Table::new(["NAME", "CREATED", "SUPABASE REF"]);
+                for item in &page.items {
+                    table.row([item.name.clone(), ago(&item.created_at), item.supabase_ref.clone()]);
+                }
+                table.render()
+            })
         }
         EnvironmentCommand::Put { name } => {
             let path = format!("/api/v1/environments/{}", segment(&name)?);
