@@ -27,7 +27,7 @@ export default {
         content: [{ type: "text/plain", value: text }],
       }),
     });
-    if (answer.status !== 202) {
+    if (!answer.ok) {
       console.error(`SendGrid answered ${answer.status}: ${await answer.text()}`);
       return Response.json({ error: "the mail was not accepted" }, { status: 502 });
     }

@@ -37,6 +37,7 @@ mod functions;
 mod http2;
 mod import;
 mod inject;
+mod integrations;
 mod isolation;
 mod keys;
 mod openapi;

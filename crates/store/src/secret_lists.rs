@@ -1,5 +1,7 @@
 //! Secrets as a person looks through them: one line for each name, whatever the environments, narrowed and in an order.
 
+use std::collections::BTreeSet;
+
 use domain::{AccountId, EnvironmentName, SecretName, Timestamp};
 use sqlx::AssertSqlSafe;
 
@@ -109,6 +111,24 @@ impl SecretLook<'_> {
 }
 
 reads! {
+    /// Which of these names the account has, in one environment or in any.
+    pub async fn secret_names_among(
+        conn, account: &AccountId, environment: Option<&EnvironmentName>, names: &[&SecretName],
+    ) -> Result<BTreeSet<SecretName>> {
+        if names.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let places: Vec<_> = (3..names.len() + 3).map(|place| format!("${place}")).collect();
+        let sql = format!(
+            "SELECT DISTINCT name FROM secrets WHERE account = $1 AND ($2 = '' OR environment = $2) AND name IN ({})",
+            places.join(", ")
+        );
+        let query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+        let query = query.bind(account.as_str()).bind(environment.map_or("", EnvironmentName::as_str));
+        let query = names.iter().fold(query, |query, name| query.bind(name.as_str()));
+        query.fetch_all(conn).await?.iter().map(|row| row.parse("name", SecretName::parse)).collect()
+    }
+
     /// The names that a look finds, at most `limit`.
     pub async fn secret_lines(
         conn, account: &AccountId, look: &SecretLook<'_>, limit: u32,

@@ -116,6 +116,10 @@ async fn looks(db: Database) {
     assert_eq!(shown(rows), ["SMTP_PASSWORD test", "STRIPE_KEY production", "STRIPE_KEY test"]);
     let rows = store.secrets_named(&id, Some(&test), &wanted).await.unwrap();
     assert_eq!(shown(rows), ["SMTP_PASSWORD test", "STRIPE_KEY test"]);
+    let among = store.secret_names_among(&id, None, &wanted).await.unwrap();
+    assert_eq!(among, [secret_name("SMTP_PASSWORD"), secret_name("STRIPE_KEY")].into());
+    let there = environment("production");
+    assert_eq!(store.secret_names_among(&id, Some(&there), &wanted).await.unwrap(), [secret_name("STRIPE_KEY")].into());
     assert_eq!(shown(store.secrets_named(&id, None, &[]).await.unwrap()), [""; 0]);
 }
 

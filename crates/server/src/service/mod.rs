@@ -40,6 +40,7 @@ mod settings;
 mod setup;
 mod show;
 mod supabase;
+mod templates;
 mod tokens;
 mod versions;
 pub(crate) mod walls;
@@ -68,6 +69,7 @@ pub(crate) use secret_import::ImportInput;
 pub(crate) use secret_requests::{Asked, Fulfilled};
 pub(crate) use secret_table::{Line, SecretTable, Show, TableQuery};
 pub(crate) use setup::{ServerKeys, first_start, open_keys, write_private};
+pub(crate) use templates::{Template, popular_providers, template_named, templates};
 
 use crate::jobs::Recorder;
 use crate::metrics::Metrics;

@@ -1,6 +1,6 @@
 //! Secrets as a person looks through them: a line for each name, with what each environment has of it.
 
-use domain::{Action, EnvironmentName, Invalid, SecretName, limits};
+use domain::{Action, EnvironmentName, Invalid, SecretName, catalogue, limits};
 use store::{SecretFilter, SecretLook, SecretOrder};
 
 use super::secrets::cursor_invalid;
@@ -95,6 +95,35 @@ impl Service {
         let rows = self.store.secrets_named(account, environment.as_ref(), &wanted).await?;
         let functions = self.functions_using(account, environment.as_ref()).await?;
         Ok(rows.iter().map(|row| show::secret(row, &functions)).collect())
+    }
+
+    /// The providers whose secrets the account has, by the names that are usual for them.
+    pub(crate) async fn providers_in_use(
+        &self,
+        caller: &Caller,
+        environment: Option<&str>,
+    ) -> Result<Vec<&'static str>, Error> {
+        let environment = environment.map(EnvironmentName::parse).transpose()?;
+        self.permit(caller, Action::SecretList, environment.as_ref(), "").await?;
+        let secrets = || catalogue::all().iter().flat_map(|provider| &provider.secrets);
+        let usual: Vec<_> = secrets().flat_map(|secret| &secret.names).collect();
+        let found = self.store.secret_names_among(&caller.actor.account, environment.as_ref(), &usual).await?;
+        let is_used = |name: &SecretName| found.contains(name);
+        let used = catalogue::all().iter().filter(|provider| {
+            // A name of several providers is of the first.
+            provider.secrets.iter().flat_map(|secret| &secret.names).any(|name| {
+                is_used(name) && catalogue::for_name(name).is_some_and(|(first, _)| first.id == provider.id)
+            })
+        });
+        Ok(used.map(|provider| provider.id.as_str()).collect())
+    }
+
+    /// Whether the account has neither a secret nor a function, as far as the caller may know.
+    pub(crate) async fn holds_nothing(&self, caller: &Caller) -> Result<bool, Error> {
+        let account = &caller.actor.account;
+        Ok(caller.actor.environments.is_none()
+            && self.store.count_secrets(account).await? == 0
+            && self.store.count_functions(account).await? == 0)
     }
 }
 

@@ -80,7 +80,12 @@ impl Fields {
     /// The value of a secret. Browsers send line breaks as CRLF, whatever was pasted: they become LF again. A single
     /// line loses the line break that came along when it was copied.
     pub(super) fn take_value(&mut self) -> String {
-        let Some(at) = self.0.iter().position(|(key, _)| key == "value") else { return String::new() };
+        self.take_value_of("value")
+    }
+
+    /// As [`Fields::take_value`], of a field of another name.
+    pub(super) fn take_value_of(&mut self, name: &str) -> String {
+        let Some(at) = self.0.iter().position(|(key, _)| key == name) else { return String::new() };
         let (_, typed) = self.0.swap_remove(at);
         let mut value = typed.replace("\r\n", "\n");
         let line = value.trim_end_matches('\n').len();

@@ -10,6 +10,7 @@ mod form;
 mod functions;
 mod highlight;
 mod icons;
+mod integrations;
 mod layout;
 mod login;
 mod look;
@@ -19,19 +20,18 @@ mod secrets;
 mod session;
 mod text;
 mod time;
+mod welcome;
 mod words;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
-use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
 use crate::service::Service;
-use session::Session;
 
 /// The names of our cookies, over plain HTTP and over TLS. The gateway keeps them from functions, which share our host.
 pub(crate) const SESSION_COOKIES: [&str; 2] = ["tresor_session", "__Host-tresor_session"];
@@ -49,7 +49,8 @@ pub(crate) fn router() -> Router<Service> {
         // A form writes a byte as three at most.
         .layer(DefaultBodyLimit::max(3 * domain::limits::IMPORT_BYTES + 1024));
     Router::new()
-        .route("/", get(home))
+        .route("/", get(welcome::home))
+        .route("/welcome", get(welcome::show))
         .route("/login", get(login::show).post(login::open))
         .route("/logout", post(login::end))
         .route("/look", post(look::choose))
@@ -63,6 +64,10 @@ pub(crate) fn router() -> Router<Service> {
         .route("/requests", get(requests::list::show))
         .route("/requests/{id}", get(requests::answer::show).post(requests::answer::answer))
         .route("/requests/{id}/decline", post(requests::answer::decline))
+        .route("/integrations", get(integrations::list::show))
+        .route("/integrations/{id}", get(integrations::detail::show).post(integrations::detail::store))
+        .route("/integrations/{id}/check", post(integrations::detail::check))
+        .route("/integrations/{id}/deploy", post(integrations::deploy::deploy))
         .route("/functions", get(functions::list::show))
         .route("/functions/{name}", get(functions::overview::show))
         .route("/functions/{name}/try", get(functions::try_it::show).post(functions::try_it::send))
@@ -82,8 +87,4 @@ pub(crate) fn router() -> Router<Service> {
         .merge(import)
         // No page holds a value, and none is made with what another site chose: there is nothing to guess from its size.
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
-}
-
-async fn home(_: Session) -> Response {
-    Redirect::to("/secrets").into_response()
 }

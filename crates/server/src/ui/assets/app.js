@@ -59,7 +59,7 @@ function startNames() {
 // What a page tells once after an action is not told again when it is loaded again.
 function tidyAddress() {
   const address = new URL(location.href);
-  const told = ["stored", "deleted", "was", "in", "rolled", "ended", "out", "gone", "late"];
+  const told = ["stored", "deleted", "was", "in", "rolled", "ended", "out", "gone", "late", "deployed"];
   if (!told.some((name) => address.searchParams.has(name))) return;
   for (const name of told) address.searchParams.delete(name);
   history.replaceState(null, "", address);

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::frame::{Tab, failed, head};
 use super::parts;
-use crate::service::{Answer, Error, Once, OnceInput, Service, Shown, Span};
+use crate::service::{Answer, Error, Once, OnceInput, Service, Shown, Span, template_named};
 use crate::ui::form::{Fields, Params};
 use crate::ui::layout::{self, ErrorPage, Section};
 use crate::ui::secrets::fields::{Field, Problems};
@@ -34,10 +34,18 @@ pub(in crate::ui) async fn show(
     params: Params,
 ) -> Result<Response, ErrorPage> {
     let text = |name| params.text(name).unwrap_or_default().to_owned();
-    let typed =
-        Typed { environment: text("environment"), method: text("method"), path: text("path"), ..Typed::default() };
+    let (environment, method, path) = (text("environment"), text("method"), text("path"));
+    let mut typed = Typed { environment, method, path, ..Typed::default() };
+    if let Some(template) = params.text("example").and_then(template_named) {
+        (typed.method, typed.body) = (template.method.to_owned(), template.body.to_owned());
+        "Content-Type: application/json".clone_into(&mut typed.headers);
+    }
     let places = places(&service, &session, &name).await?;
-    let body = page(&name, &places, &typed, &Problems::default(), &html! {});
+    let deployed = params.text("deployed").is_some() && places.contains(&typed.environment);
+    let note = html! {
+        @if deployed { p.notice.good role="status" { b { "Deployed." } " Change the request as you like, and invoke it." } }
+    };
+    let body = page(&name, &places, &typed, &Problems::default(), &note);
     Ok(layout::page(&session, Section::Functions, &format!("Try {name}"), &body))
 }
 

@@ -19,16 +19,18 @@ use super::session::Session;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Section {
     Secrets,
-    Requests,
+    Integrations,
     Functions,
+    Requests,
     Audit,
 }
 
 /// Each with its path, name and icon, in the order of the navigation.
-const SECTIONS: [(Section, &str, &str, Icon); 4] = [
+const SECTIONS: [(Section, &str, &str, Icon); 5] = [
     (Section::Secrets, "/secrets", "Secrets", icons::KEY),
-    (Section::Requests, "/requests", "Requests", icons::INBOX),
+    (Section::Integrations, "/integrations", "Integrations", icons::PLUG),
     (Section::Functions, "/functions", "Functions", icons::BOLT),
+    (Section::Requests, "/requests", "Requests", icons::INBOX),
     (Section::Audit, "/audit", "Audit", icons::LIST),
 ];
 

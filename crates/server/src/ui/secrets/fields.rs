@@ -39,7 +39,23 @@ impl Problems {
         Ok(Self { status: error.status(), fields, other: None })
     }
 
-    fn get(&self, field: &str) -> Option<&str> {
+    /// What is wrong with `field` is wrong with the field of the form that is called `shown`.
+    pub(in crate::ui) fn about(mut self, field: &str, shown: &str) -> Self {
+        for (known, _) in &mut self.fields {
+            if known == field {
+                shown.clone_into(known);
+            }
+        }
+        self
+    }
+
+    /// Whether something is wrong with a field.
+    pub(in crate::ui) fn is_about(&self, field: &str) -> bool {
+        self.get(field).is_some()
+    }
+
+    /// What is wrong with a field.
+    pub(in crate::ui) fn get(&self, field: &str) -> Option<&str> {
         self.fields.iter().find(|(known, _)| known == field).map(|(_, words)| words.as_str())
     }
 
