@@ -20,10 +20,10 @@ const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 /** A running server: `{ url, loginLink, api, invoke, stop }`. */
-export async function startServer() {
+export async function startServer(more = []) {
   if (!existsSync(BINARY)) throw new Error(`there is no ${BINARY}: run \`make build\` first`);
   const data = await mkdtemp(path.join(tmpdir(), "tresor-ui-"));
-  const options = ["serve", "--data", data, "--listen", "127.0.0.1:0", "--json"];
+  const options = ["serve", "--data", data, "--listen", "127.0.0.1:0", "--json", ...more];
   const child = spawn(BINARY, options, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
   let log = "";
   child.stderr.on("data", (chunk) => (log += chunk));

@@ -41,7 +41,7 @@ describe("login", { concurrency: false }, () => {
     // Looking at the link, as previews do, uses nothing up.
     assert.equal((await fetch(server.loginLink)).status, 200);
     await page.getByRole("button", { name: "Open Tresor" }).click();
-    await page.waitForURL("**/secrets");
+    await page.waitForURL("**/welcome");
 
     const [cookie] = await main.context.cookies();
     assert.equal(cookie.name, "tresor_session");

@@ -10,7 +10,6 @@ use crate::columns::{Columns, anywhere, int};
 
 /// Most words of a search that count.
 const WORDS: usize = 5;
-const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
 /// What the lines come in the order of; what is equal comes by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,15 +63,16 @@ pub struct SecretLine {
     pub key: i64,
 }
 
+/// When a value should be replaced: what was said of it, or else of the secret. NULL for never.
+const DUE: &str = "COALESCE(v.rotate_by, v.created_at + s.rotate_after_days * 86400000)";
+
 impl SecretLook<'_> {
     fn key(&self) -> String {
         match self.order {
             SecretOrder::Name => "CAST(0 AS BIGINT)".to_owned(),
-            SecretOrder::Updated => "max(updated_at)".to_owned(),
-            SecretOrder::Used => "COALESCE(max(last_used_at), 0)".to_owned(),
-            SecretOrder::Due => {
-                format!("min(COALESCE(updated_at + rotate_after_days * {DAY_MILLIS}, {}))", i64::MAX)
-            }
+            SecretOrder::Updated => "max(s.updated_at)".to_owned(),
+            SecretOrder::Used => "COALESCE(max(s.last_used_at), 0)".to_owned(),
+            SecretOrder::Due => format!("min(COALESCE({DUE}, {}))", i64::MAX),
         }
     }
 
@@ -84,7 +84,7 @@ impl SecretLook<'_> {
             .map(|word| {
                 let (name, note) = (7 + 2 * word, 8 + 2 * word);
                 format!(
-                    " AND name IN (SELECT name FROM secrets WHERE account = $1 AND ($2 = '' OR environment = $2) \
+                    " AND s.name IN (SELECT name FROM secrets WHERE account = $1 AND ($2 = '' OR environment = $2) \
                      AND (name LIKE ${name} ESCAPE '!' OR lower(note) LIKE ${note} ESCAPE '!'))"
                 )
             })
@@ -92,20 +92,26 @@ impl SecretLook<'_> {
         let narrowed = match self.filter {
             SecretFilter::All => " AND $5 = 0".to_owned(),
             SecretFilter::InFewerThan(_) => " AND count(*) < $5".to_owned(),
-            SecretFilter::NeverUsed => " AND $5 = 0 AND max(last_used_at) IS NULL".to_owned(),
-            SecretFilter::DueBefore(_) => {
-                format!(" AND min(updated_at + rotate_after_days * {DAY_MILLIS}) < $5")
+            SecretFilter::NeverUsed => " AND $5 = 0 AND max(s.last_used_at) IS NULL".to_owned(),
+            SecretFilter::DueBefore(_) => format!(" AND min({DUE}) < $5"),
+        };
+        // Values are looked at only for what depends on them.
+        let values = match (self.order, self.filter) {
+            (SecretOrder::Due, _) | (_, SecretFilter::DueBefore(_)) => {
+                " JOIN secret_versions v ON v.account = s.account AND v.secret_id = s.id AND v.version = s.version"
             }
+            _ => "",
         };
         let (compare, direction) = if self.descending { ("<", "DESC") } else { (">", "ASC") };
         let after = if self.after.is_some() {
-            format!(" AND ({key} {compare} $3 OR ({key} = $3 AND name {compare} $4))")
+            format!(" AND ({key} {compare} $3 OR ({key} = $3 AND s.name {compare} $4))")
         } else {
             " AND ($3 = 0 OR $4 = '')".to_owned()
         };
         format!(
-            "SELECT name, {key} AS line_key FROM secrets WHERE account = $1 AND ($2 = '' OR environment = $2){searched} \
-             GROUP BY name HAVING count(*) > 0{narrowed}{after} ORDER BY line_key {direction}, name {direction} LIMIT $6"
+            "SELECT s.name, {key} AS line_key FROM secrets s{values} \
+             WHERE s.account = $1 AND ($2 = '' OR s.environment = $2){searched} \
+             GROUP BY s.name HAVING count(*) > 0{narrowed}{after} ORDER BY line_key {direction}, s.name {direction} LIMIT $6"
         )
     }
 }

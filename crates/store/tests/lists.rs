@@ -60,8 +60,8 @@ async fn looks(db: Database) {
     ];
     for (name, environment, updated, used, days, note) in rows {
         let mut row = secret_row(&id, environment, name);
-        (row.updated_at, row.last_used_at) = (time(updated), used.map(time));
-        (row.rotate_after_days, row.note) = (days, note.to_owned());
+        (row.updated_at, row.value_at, row.last_used_at) = (time(updated), time(updated), used.map(time));
+        (row.rotate_after_days, row.facts.rotate_by, row.note) = (days, None, note.to_owned());
         tx!(store, |tx| tx.insert_secret(&row, b"c").await).unwrap();
     }
     let foreign = secret_row(&other, "production", "STRIPE_FOREIGN");
@@ -100,6 +100,13 @@ async fn looks(db: Database) {
     assert_eq!(missing, ["OPENAI_API_KEY", "SMTP_PASSWORD", "STRIPEXKEY"]);
     assert_eq!(names(&store, &id, &narrowed(SecretFilter::NeverUsed)).await, ["SMTP_PASSWORD", "STRIPEXKEY"]);
     assert_eq!(names(&store, &id, &narrowed(SecretFilter::DueBefore(time(6 * DAY)))).await, ["OPENAI_API_KEY"]);
+    // A day that was said of a value counts instead.
+    let mut row = secret_row(&id, "test", "OPENAI_API_KEY");
+    (row.value_at, row.facts.rotate_by, row.note) = (time(3 * DAY), Some(time(4 * DAY)), String::new());
+    let (account, secret) = (id.clone(), row.id.clone());
+    tx!(store, |tx| tx.insert_secret(&row, b"c").await).unwrap();
+    assert_eq!(names(&store, &id, &narrowed(SecretFilter::DueBefore(time(4 * DAY + 1)))).await, ["OPENAI_API_KEY"]);
+    tx!(store, |tx| tx.delete_secret(&account, &secret).await).unwrap();
     // A note in one environment does not hide the others.
     let both = SecretLook { filter: SecretFilter::InFewerThan(2), ..look("100%") };
     assert_eq!(names(&store, &id, &both).await, [""; 0]);

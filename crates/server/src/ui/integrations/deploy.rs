@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 
-use super::detail::{Known, conflict};
+use super::detail::{Known, Told, conflict};
 use crate::service::{Error, Service, Template};
 use crate::ui::form::Fields;
 use crate::ui::highlight;
@@ -34,7 +34,7 @@ pub(in crate::ui) async fn deploy(
     let text = |name| fields.text(name).unwrap_or_default().to_owned();
     let typed = Typed { function: text("function"), endpoint: text("endpoint") };
     let refused = |problems: &Problems| {
-        let body = known.page(problems, &[], None, &typed);
+        let body = known.page(problems, &Told::default(), &typed);
         layout::refused(&session, Section::Integrations, &known.provider.name, problems.status, &body)
     };
     if fields.text("replace").is_none() && service.get_function(&session.caller, &typed.function, None).await.is_ok() {

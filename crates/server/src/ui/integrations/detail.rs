@@ -16,7 +16,7 @@ use crate::ui::layout::{self, ErrorPage, Section, mask};
 use crate::ui::secrets::fields::Problems;
 use crate::ui::session::Session;
 use crate::ui::text::{link, sentence, visible};
-use crate::wire::{Check, Environment, Secret};
+use crate::wire::{Check, Environment, Secret, Warning};
 
 /// What the names of the value fields begin with.
 const VALUE: &str = "value.";
@@ -30,7 +30,8 @@ pub(in crate::ui) async fn show(
 ) -> Result<Response, ErrorPage> {
     let known = Known::read(&service, &session, &id, params.text("environment"), params.text("template")).await?;
     let stored: Vec<_> = params.text("stored").unwrap_or_default().split(',').filter(|name| known.has(name)).collect();
-    let body = known.page(&Problems::default(), &stored, None, &deploy::Typed::default());
+    let body =
+        known.page(&Problems::default(), &Told { stored: &stored, ..Told::default() }, &deploy::Typed::default());
     Ok(layout::page(&session, Section::Integrations, &known.provider.name, &body))
 }
 
@@ -46,7 +47,7 @@ pub(in crate::ui) async fn store(
     let brokered = fields.text("brokered").is_some();
     let names: Vec<String> = fields.starting_with(VALUE).map(str::to_owned).collect();
     let known = Known::read(&service, &session, &id, environment.as_deref(), template.as_deref()).await?;
-    let mut stored = Vec::new();
+    let (mut stored, mut warnings) = (Vec::new(), Vec::new());
     for name in &names {
         let value = fields.take_value_of(&format!("{VALUE}{name}"));
         // Fields left empty are left alone.
@@ -55,26 +56,28 @@ pub(in crate::ui) async fn store(
         }
         let hosts = if brokered { known.hosts(name) } else { Vec::new() };
         let delivery = if hosts.is_empty() { None } else { Some("brokered".to_owned()) };
+        let place = Some(known.environment.clone());
         let input = PutInput {
             value,
-            environment: Some(known.environment.clone()),
+            environment: place,
             hosts: delivery.is_some().then_some(hosts),
             delivery,
-            note: None,
-            rotate_after_days: None,
-            if_match: None,
-            if_none_match: false,
-            idempotency_key: None,
+            ..PutInput::default()
         };
         match service.put_secret(&session.caller, name, input).await {
-            Ok(put) => stored.push(put.secret.name),
+            Ok(put) => {
+                warnings
+                    .extend(put.stored.warnings.into_iter().map(|warning| (put.stored.secret.name.clone(), warning)));
+                stored.push(put.stored.secret.name);
+            }
             Err(error) => {
                 let problems = Problems::of(error)
                     .map_err(|error| session.failed(error))?
                     .about("value", &format!("{VALUE}{name}"));
                 let known = Known::read(&service, &session, &id, environment.as_deref(), template.as_deref()).await?;
                 let stored: Vec<_> = stored.iter().map(String::as_str).collect();
-                let body = known.page(&problems, &stored, None, &deploy::Typed::default());
+                let body =
+                    known.page(&problems, &Told { stored: &stored, ..Told::default() }, &deploy::Typed::default());
                 return Ok(layout::refused(
                     &session,
                     Section::Integrations,
@@ -85,7 +88,14 @@ pub(in crate::ui) async fn store(
             }
         }
     }
-    Ok(Redirect::to(&known.address(&[("stored", &stored.join(","))])).into_response())
+    if warnings.is_empty() {
+        return Ok(Redirect::to(&known.address(&[("stored", &stored.join(","))])).into_response());
+    }
+    let known = Known::read(&service, &session, &id, Some(&known.environment), template.as_deref()).await?;
+    let stored: Vec<_> = stored.iter().map(String::as_str).collect();
+    let told = Told { stored: &stored, warnings: &warnings, checked: None };
+    let body = known.page(&Problems::default(), &told, &deploy::Typed::default());
+    Ok(layout::page(&session, Section::Integrations, &known.provider.name, &body))
 }
 
 /// `POST /integrations/{id}/check`: asks the provider whether a stored key works.
@@ -100,7 +110,11 @@ pub(in crate::ui) async fn check(
     let known = Known::read(&service, &session, &id, environment, template).await?;
     let checked = service.check_secret(&session.caller, name, Some(&known.environment)).await;
     let checked = checked.map_err(|error| session.failed(error))?;
-    let body = known.page(&Problems::default(), &[], Some((name, &checked)), &deploy::Typed::default());
+    let body = known.page(
+        &Problems::default(),
+        &Told { checked: Some((name, &checked)), ..Told::default() },
+        &deploy::Typed::default(),
+    );
     Ok(layout::page(&session, Section::Integrations, &known.provider.name, &body))
 }
 
@@ -115,6 +129,14 @@ pub(super) struct Known {
     /// The secrets that the environment has, by name.
     secrets: HashMap<String, Secret>,
     may_see_all: bool,
+}
+
+/// What just happened.
+#[derive(Default)]
+pub(super) struct Told<'a> {
+    stored: &'a [&'a str],
+    warnings: &'a [(String, Warning)],
+    checked: Option<(&'a str, &'a Check)>,
 }
 
 /// A secret that can be stored here.
@@ -206,13 +228,7 @@ impl Known {
         if needed.is_empty() { (others, Vec::new()) } else { (needed, others) }
     }
 
-    pub(super) fn page(
-        &self,
-        problems: &Problems,
-        stored: &[&str],
-        checked: Option<(&str, &Check)>,
-        typed: &deploy::Typed,
-    ) -> Markup {
+    pub(super) fn page(&self, problems: &Problems, told: &Told<'_>, typed: &deploy::Typed) -> Markup {
         let provider = self.provider;
         let (needed, others) = self.wanted();
         let ready = needed.iter().all(|wanted| self.has(wanted.name));
@@ -222,15 +238,16 @@ impl Known {
                 h1 { (icons::mark(Some(provider), true)) (provider.name) }
                 a.push href=(provider.website) rel="noreferrer noopener" target="_blank" { "Website" span.unseen { " of " (provider.name) ", in a new tab" } }
             }
-            @if !stored.is_empty() {
-                p.notice.good role="status" { "Stored " @for (at, name) in stored.iter().enumerate() { @if at > 0 { ", " } b { (name) } } " in " (self.environment) "." }
+            @if !told.stored.is_empty() {
+                p.notice.good role="status" { "Stored " @for (at, name) in told.stored.iter().enumerate() { @if at > 0 { ", " } b { (name) } } " in " (self.environment) "." }
             }
+            (warned(told.warnings))
             (problems.summary_of(if deploy::concerns(problems) { "Nothing was deployed." } else { "Not everything was stored." }))
             @if self.environments.len() > 1 { (self.environment_links()) }
             ol.steps {
                 li.step.done[ready && !needed.is_empty()] {
                     h2 { "Store its keys" }
-                    (self.keys(&needed, &others, problems, checked))
+                    (self.keys(&needed, &others, problems, told.checked))
                 }
                 @if let Some(template) = &self.chosen {
                     li.step {
@@ -363,6 +380,17 @@ impl Known {
                 }
             }
             @if let Some((name, check)) = checked { (verdict(name, check)) }
+        }
+    }
+}
+
+fn warned(warnings: &[(String, Warning)]) -> Markup {
+    html! {
+        @if !warnings.is_empty() {
+            div.notice.warn role="status" {
+                p { b { "Look at this once more." } }
+                ul { @for (name, warning) in warnings { li { (name) ": " (visible(&warning.detail)) "." } } }
+            }
         }
     }
 }

@@ -9,16 +9,19 @@ use crate::wire::Secret;
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
-/// When a value should be replaced, if somebody said how often.
+/// When a value should be replaced, if somebody said so.
 pub(super) fn due(secret: &Secret) -> Option<Timestamp> {
+    if let Some(time) = &secret.rotate_by {
+        return Timestamp::parse(time);
+    }
     let days = i64::from(secret.rotate_after_days?);
-    Some(Timestamp::parse(&secret.updated_at)?.plus_millis(days * DAY_MILLIS))
+    Some(Timestamp::parse(&secret.value_at)?.plus_millis(days * DAY_MILLIS))
 }
 
 /// What is most pressing of several environments.
 pub(super) fn of(session: &Session, secrets: &[Secret]) -> Markup {
     let first = secrets.iter().filter_map(due).min();
-    let oldest = secrets.iter().map(|secret| secret.updated_at.as_str()).min();
+    let oldest = secrets.iter().map(|secret| secret.value_at.as_str()).min();
     html! {
         @match first {
             Some(due) if due < session.now => span.badge.bad { "Overdue since " (time::span(due, session.now)) },
