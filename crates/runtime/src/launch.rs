@@ -46,6 +46,8 @@ pub(crate) struct Child {
     process: Process,
     pub(crate) stdout: Option<Receiver>,
     pub(crate) stderr: Option<Receiver>,
+    /// Unbound ones of its network namespace, if its rules have a relay.
+    pub(crate) sockets: Vec<OwnedFd>,
 }
 
 impl Child {
@@ -133,8 +135,8 @@ fn start(sandbox: &Sandbox, launch: Launch) -> Result<Child, SpawnError> {
     };
     let (stdout, out) = pipe().map_err(failed)?;
     let (stderr, err) = pipe().map_err(failed)?;
-    let process = sandbox.spawn(launch, [out, err])?;
-    Ok(Child { process, stdout: Some(stdout), stderr: Some(stderr) })
+    let (process, sockets) = sandbox.spawn(launch, [out, err])?;
+    Ok(Child { process, stdout: Some(stdout), stderr: Some(stderr), sockets })
 }
 
 /// For a process that reads nothing.

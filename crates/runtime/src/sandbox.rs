@@ -20,6 +20,8 @@ mod probe;
 #[cfg(target_os = "linux")]
 mod process;
 #[cfg(target_os = "linux")]
+mod relay;
+#[cfg(target_os = "linux")]
 mod seccomp;
 #[cfg(target_os = "linux")]
 mod view;
@@ -47,6 +49,10 @@ pub use wall::{NoWall, RequiredWalls, Wall, Walls};
 pub(crate) struct Rules {
     /// Files and folders that it may read, if they exist, beside what Deno itself needs.
     pub(crate) read: Vec<PathBuf>,
+    /// Files that it may read at another path than their own.
+    pub(crate) shown: Vec<(PathBuf, PathBuf)>,
+    /// Whether it gets TCP in its own network namespace, where the server listens.
+    pub(crate) relay: bool,
     /// A folder that it may read, and in which it may make sockets.
     pub(crate) listen: Option<PathBuf>,
     /// Folders in which it may do anything.

@@ -100,6 +100,7 @@ impl Runtime {
             dir,
             bootstrap,
             deny_net: config::denied(&config.deny_net),
+            deny_relay: config::denied(&[]),
             grants,
             logs,
             outbound,
@@ -318,7 +319,8 @@ impl Inner {
             self.processes.send_modify(|count| *count += 1);
         }
         let limit = assignment.limits.boot;
-        let taken = self.pool.take(&self.booter, assignment.limits.memory_mib).await;
+        let taken =
+            self.pool.take(&self.booter, assignment.limits.memory_mib, self.booter.wants_relay(&assignment)).await;
         let started = taken.and_then(|unassigned| self.booter.assign(unassigned, key, assignment));
         let (worker, tend) = started.map_err(|error| {
             self.processes.send_modify(|count| *count -= 1);

@@ -10,6 +10,7 @@ mod ledger;
 mod output;
 mod probe;
 mod process;
+mod relay;
 mod room;
 mod text;
 mod upgrade;

@@ -17,5 +17,7 @@ mod load;
 mod logs;
 #[path = "scenarios/pool.rs"]
 mod pool;
+#[path = "scenarios/relay.rs"]
+mod relay;
 #[path = "scenarios/walls.rs"]
 mod walls;

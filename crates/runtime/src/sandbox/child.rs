@@ -18,7 +18,7 @@ use seccompiler::BpfProgram;
 
 use super::identity::{Identity, drop_rights};
 use super::view::{View, last_error};
-use super::{landlock, seccomp};
+use super::{landlock, relay, seccomp};
 
 /// How far a child had come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,18 +29,20 @@ pub(super) enum Step {
     Session,
     Identity,
     View,
+    Relay,
     Limits,
     Landlock,
     Seccomp,
     Exec,
 }
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     Step::Clone,
     Step::Admit,
     Step::Session,
     Step::Identity,
     Step::View,
+    Step::Relay,
     Step::Limits,
     Step::Landlock,
     Step::Seccomp,
@@ -62,6 +64,8 @@ pub(super) struct Prepared {
     pub(super) namespaces: u64,
     pub(super) identity: Identity,
     pub(super) view: Option<View>,
+    /// Where sockets are handed over that are made in the child's network namespace.
+    pub(super) relay: Option<OwnedFd>,
     pub(super) limits: Vec<(Resource, u64)>,
     pub(super) landlock: Option<OwnedFd>,
     pub(super) seccomp: Option<BpfProgram>,
@@ -88,7 +92,7 @@ pub(super) fn spawn(
     let (go, start) = io::pipe().map_err(failed(Step::Clone))?;
     let (mut report, telling) = io::pipe().map_err(failed(Step::Clone))?;
     let (go, telling) = (OwnedFd::from(go), OwnedFd::from(telling));
-    let needed = [Some(&go), Some(&telling), prepared.landlock.as_ref()];
+    let needed = [Some(&go), Some(&telling), prepared.landlock.as_ref(), prepared.relay.as_ref()];
     if needed.into_iter().flatten().any(|one| u32::try_from(one.as_raw_fd()) == Ok(prepared.program_number)) {
         return Err(failed(Step::Clone)(Errno::MFILE.into()));
     }
@@ -157,6 +161,9 @@ fn enter(
     }
     if let Some(view) = &mut prepared.view {
         view.enter().map_err(at(Step::View))?;
+    }
+    if let Some(to) = &prepared.relay {
+        relay::open(to).map_err(at(Step::Relay))?;
     }
     if !prepared.identity.namespace {
         prepared.identity.assume().map_err(at(Step::Identity))?;

@@ -55,11 +55,23 @@ impl Sandbox {
         None
     }
 
+    pub(crate) fn can_relay(&self) -> bool {
+        false
+    }
+
     pub(crate) fn keeper(&self) -> Option<Owner> {
         None
     }
 
-    pub(crate) fn spawn(&self, launch: Launch, [stdout, stderr]: [OwnedFd; 2]) -> Result<Process, SpawnError> {
+    pub(crate) fn spawn(
+        &self,
+        launch: Launch,
+        [stdout, stderr]: [OwnedFd; 2],
+    ) -> Result<(Process, Vec<OwnedFd>), SpawnError> {
+        if launch.rules.relay {
+            let error = io::Error::other("TCP endpoints and node:http are for functions on Linux only");
+            return Err(SpawnError { wall: None, error });
+        }
         let mut command = std::process::Command::new(&self.0.0);
         command.args(launch.args).env_clear().envs(launch.env).current_dir(launch.dir);
         command.stdin(Stdio::from(launch.stdin)).stdout(Stdio::from(stdout)).stderr(Stdio::from(stderr));
@@ -72,7 +84,7 @@ impl Sandbox {
         }
         let mut command = Command::from(command);
         let child = command.kill_on_drop(true).spawn();
-        child.map(Process).map_err(|error| SpawnError { wall: None, error })
+        child.map(|child| (Process(child), Vec::new())).map_err(|error| SpawnError { wall: None, error })
     }
 }
 

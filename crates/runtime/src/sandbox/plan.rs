@@ -121,9 +121,25 @@ impl Sandbox {
         self.fixed_owner().or_else(Owner::root)
     }
 
+    /// Whether a process can get TCP of its own.
+    pub(crate) fn can_relay(&self) -> bool {
+        self.walls().stands(Wall::Net) && self.walls().stands(Wall::Mount)
+    }
+
     /// Starts a process, on the thread that calls this and for as long as that lives.
-    pub(crate) fn spawn(&self, launch: Launch, output: [OwnedFd; 2]) -> Result<Process, SpawnError> {
-        let prepared = self.prepare(launch, output).map_err(|error| SpawnError { wall: None, error })?;
+    pub(crate) fn spawn(&self, launch: Launch, output: [OwnedFd; 2]) -> Result<(Process, Vec<OwnedFd>), SpawnError> {
+        let relay = launch.rules.relay;
+        if relay && !self.can_relay() {
+            let error = io::Error::other(
+                "TCP endpoints and node:http need the walls `net` and `mount`, which do not stand here",
+            );
+            return Err(SpawnError { wall: None, error });
+        }
+        let (ours, theirs) =
+            std::os::unix::net::UnixStream::pair().map_err(|error| SpawnError { wall: None, error })?;
+        let prepared = self
+            .prepare(launch, output, relay.then(|| theirs.into()))
+            .map_err(|error| SpawnError { wall: None, error })?;
         let identity = prepared.identity;
         let admit = |pid| {
             // Of all processes, the kernel ends those of functions first when memory runs out.
@@ -131,12 +147,14 @@ impl Sandbox {
             identity.write_maps(pid)
         };
         let (pid, descriptor) = child::spawn(prepared, admit).map_err(SpawnError::from)?;
-        Process::new(pid, descriptor).map_err(|error| SpawnError { wall: None, error })
+        let process = Process::new(pid, descriptor).map_err(|error| SpawnError { wall: None, error })?;
+        let sockets = if relay { super::relay::take(&ours.into()) } else { Ok(Vec::new()) };
+        Ok((process, sockets.map_err(|error| SpawnError { wall: None, error })?))
     }
 
-    fn prepare(&self, launch: Launch, [stdout, stderr]: [OwnedFd; 2]) -> io::Result<Prepared> {
+    fn prepare(&self, launch: Launch, [stdout, stderr]: [OwnedFd; 2], relay: Option<OwnedFd>) -> io::Result<Prepared> {
         let Inner { engine, plan, .. } = &*self.0;
-        let Rules { read, listen, write, programs, owner } = launch.rules;
+        let Rules { read, shown: elsewhere, listen, write, programs, owner, .. } = launch.rules;
         let read: Vec<PathBuf> = read.into_iter().filter(|path| path.exists()).collect();
         let host = !programs.is_empty();
         let hard = rustix::process::getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
@@ -149,19 +167,25 @@ impl Sandbox {
             let fixed = std::iter::once(&engine.program).chain(&engine.libraries).chain(&read);
             let own = listen.iter().chain(&write);
             let all = fixed.map(|path| shown(path, false)).chain(own.map(|path| shown(path, true)));
-            View::new(&launch.dir, &engine.program, all.collect())
+            let moved = elsewhere.iter().map(|(source, target)| Shown {
+                source: source.clone(),
+                target: target.clone(),
+                writable: false,
+            });
+            View::new(&launch.dir, &engine.program, all.chain(moved).collect())
         });
         let landlock = plan.has(Wall::Landlock).then(|| {
             let with = |paths: Vec<PathBuf>, may| paths.into_iter().map(move |path| (path, may));
             let start: Vec<_> = std::iter::once(engine.program.clone()).chain(engine.libraries.clone()).collect();
             let files = with(start, May::Execute)
                 .chain(with(read, May::Read))
+                .chain(with(elsewhere.iter().map(|(source, _)| source.clone()).collect(), May::Read))
                 .chain(with(listen.into_iter().collect(), May::Listen))
                 .chain(with(write, May::Write))
                 .chain(with(programs, May::Execute));
-            landlock::rules(&files.collect::<Vec<_>>(), host)
+            landlock::rules(&files.collect::<Vec<_>>(), host || relay.is_some())
         });
-        let calls = Calls { tcp: false, host, program: program_number };
+        let calls = Calls { tcp: relay.is_some(), host, program: program_number };
         let seccomp = plan.has(Wall::Seccomp).then(|| seccomp::program(calls));
         let mut limits = vec![
             // A core file would hold the values.
@@ -187,6 +211,7 @@ impl Sandbox {
             namespaces: plan.namespaces() & !if host { u64::from(libc::CLONE_NEWNET.cast_unsigned()) } else { 0 },
             identity: Identity { namespace: plan.namespace, owner },
             view: view.transpose()?,
+            relay,
             limits,
             landlock: landlock.transpose()?.flatten(),
             seccomp: seccomp.transpose()?,
@@ -209,7 +234,7 @@ impl From<Failure> for SpawnError {
             Step::View => Some(Wall::Mount),
             Step::Landlock => Some(Wall::Landlock),
             Step::Seccomp => Some(Wall::Seccomp),
-            Step::Clone | Step::Session | Step::Limits | Step::Exec => None,
+            Step::Clone | Step::Session | Step::Relay | Step::Limits | Step::Exec => None,
         };
         Self { wall, error }
     }

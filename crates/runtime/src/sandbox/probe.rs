@@ -186,7 +186,6 @@ impl Sandbox {
     pub(crate) fn none(deno: &Deno) -> Self {
         let engine = Engine::of(deno.path());
         let plan = Wall::ALL.into_iter().fold(namespaces(), |plan, wall| plan.without(wall, "turned off"));
-        #[expect(clippy::unwrap_used, reason = "in tests only")]
         Self::new(engine.unwrap(), plan)
     }
 }

@@ -30,20 +30,20 @@ impl Pool {
         Self { size, memory_mib: Limits::default().memory_mib, waiting, used: Notify::new() }
     }
 
-    /// A process with this heap limit: a waiting one, or a new one.
-    pub(super) async fn take(&self, booter: &Booter, memory_mib: u32) -> std::io::Result<Unassigned> {
-        match self.ready(memory_mib) {
+    /// A process with this heap limit: a waiting one, or a new one. Those that wait have no TCP.
+    pub(super) async fn take(&self, booter: &Booter, memory_mib: u32, relay: bool) -> std::io::Result<Unassigned> {
+        match self.ready(memory_mib, relay) {
             Some(unassigned) => Ok(unassigned),
-            None => booter.spawn(memory_mib).await,
+            None => booter.spawn(memory_mib, relay).await,
         }
     }
 
-    fn ready(&self, memory_mib: u32) -> Option<Unassigned> {
+    fn ready(&self, memory_mib: u32, relay: bool) -> Option<Unassigned> {
         let mut lock = self.lock();
         let waiting = lock.as_mut()?;
-        let fits = memory_mib == self.memory_mib;
+        let fits = memory_mib == self.memory_mib && !relay;
         let found = std::iter::from_fn(|| if fits { waiting.pop_front() } else { None }).find_map(|mut unassigned| {
-            debug_assert_eq!(unassigned.memory_mib(), memory_mib);
+            debug_assert!(unassigned.memory_mib() == memory_mib && !unassigned.has_relay());
             unassigned.is_alive().then_some(unassigned)
         });
         self.used.notify_one();
@@ -92,7 +92,7 @@ pub(super) async fn refill(inner: Weak<Inner>) {
                 pool.used.notified().await;
                 tokio::time::sleep(AFTER_USE).await;
             }
-            Some(_) => match strong.booter.spawn(strong.pool.memory_mib).await {
+            Some(_) => match strong.booter.spawn(strong.pool.memory_mib, false).await {
                 Ok(unassigned) => {
                     let late = match strong.pool.lock().as_mut() {
                         Some(waiting) => {

@@ -57,6 +57,8 @@ pub(crate) struct Booter {
     pub(crate) dir: PathBuf,
     pub(crate) bootstrap: PathBuf,
     pub(crate) deny_net: String,
+    /// The same for a worker whose network namespace is its own: this machine is not in it.
+    pub(crate) deny_relay: String,
     pub(crate) grants: Grants,
     pub(crate) logs: mpsc::Sender<LogLine>,
     pub(crate) outbound: Outbound,
@@ -68,6 +70,7 @@ pub(crate) struct Booter {
 pub(crate) struct Unassigned {
     id: String,
     memory_mib: u32,
+    relay: bool,
     folder: Folder,
     /// Whose the folder has to be.
     owner: Option<Owner>,
@@ -78,6 +81,11 @@ pub(crate) struct Unassigned {
 }
 
 impl Unassigned {
+    /// Whether it has TCP.
+    pub(crate) fn has_relay(&self) -> bool {
+        self.relay
+    }
+
     /// The heap limit it was started with; Deno takes it only then.
     pub(crate) fn memory_mib(&self) -> u32 {
         self.memory_mib
@@ -99,8 +107,16 @@ impl Unassigned {
 }
 
 impl Booter {
+    /// Whether a worker with this assignment has TCP: if its function declares endpoints, which it then needs; else if its code seems to use
+    /// it and the walls for that stand.
+    pub(crate) fn wants_relay(&self, assignment: &Assignment) -> bool {
+        let endpoints = &assignment.egress.tcp;
+        !endpoints.is_empty()
+            || (super::relay::is_needed(&assignment.code, endpoints) && self.spawner.sandbox().can_relay())
+    }
+
     /// Starts a worker's process, which then waits to be assigned.
-    pub(crate) async fn spawn(&self, memory_mib: u32) -> std::io::Result<Unassigned> {
+    pub(crate) async fn spawn(&self, memory_mib: u32, relay: bool) -> std::io::Result<Unassigned> {
         let id = format!("w{}", random_hex(4)?);
         let folder = Folder::create(&self.dir, &id)?;
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
@@ -112,23 +128,26 @@ impl Booter {
         for path in [folder.path(), &way_out] {
             hand_over(path, owner)?;
         }
+        let shown = if relay { super::relay::files(folder.path())? } else { Vec::new() };
         let certificates = CERTIFICATES.into_iter().filter_map(std::env::var_os).map(PathBuf::from);
         let rules = Rules {
             read: std::iter::once(self.bootstrap.clone()).chain(certificates).collect(),
             listen: Some(folder.path().to_path_buf()),
             owner,
+            shown,
+            relay,
             ..Rules::default()
         };
         let launch = Launch {
-            args: self.arguments(folder.path(), &folder.path().join("s"), memory_mib),
-            env: environment(&way_out),
+            args: self.arguments(folder.path(), &folder.path().join("s"), memory_mib, relay),
+            env: environment(&way_out, relay),
             dir: folder.path().to_path_buf(),
             memory_bytes: (u64::from(memory_mib) + OVERHEAD_MIB) << 20,
             stdin: OwnedFd::from(theirs),
             rules,
         };
         let child = self.spawner.spawn(launch).await?;
-        Ok(Unassigned { id, memory_mib, folder, owner, child, control, proxy })
+        Ok(Unassigned { id, memory_mib, relay, folder, owner, child, control, proxy })
     }
 
     /// Makes a waiting process into a function's worker; it may not serve yet. The future must be driven: it ends when
@@ -140,13 +159,13 @@ impl Booter {
         mut assignment: Assignment,
     ) -> std::io::Result<(Arc<Worker>, impl Future<Output = ()> + Send + 'static)> {
         let socket = unassigned.socket();
-        let Unassigned { id, folder, owner, mut child, control: ours, proxy, .. } = unassigned;
+        let Unassigned { id, relay, folder, owner, mut child, control: ours, proxy, .. } = unassigned;
         let nonce = random_hex(16)?;
         let entry = folder.path().join("main.mjs");
         crate::folder::write_private(&entry, assignment.code.as_bytes())?;
         hand_over(&entry, owner)?;
 
-        let Egress { policy, brokered, .. } = std::mem::take(&mut assignment.egress);
+        let Egress { policy, brokered, tcp } = std::mem::take(&mut assignment.egress);
         // A value that comes back by a way that the broker cannot see into must not stand in a log either.
         let known = assignment.env.iter().map(|(name, value)| (name, value, false));
         let redactor = Redactor::new(known.chain(brokered.iter().map(|secret| (&secret.name, &secret.value, false))));
@@ -169,13 +188,16 @@ impl Booter {
         let env: Vec<_> = held.chain(stand_ins).collect();
         let order = Order { env: &env, entry: &file_url(&entry), socket: &socket.to_string_lossy(), nonce: &nonce };
         let _ = control.send(order.framed()?);
-        tokio::spawn(speak(ours, messages));
         let streams = (child.stdout.take(), child.stderr.take());
         let (records, incoming) = mpsc::channel(RECORDS);
         let worker =
             EgressWorker { account: key.account.clone(), policy, placeholders: Arc::clone(&placeholders), records };
         let outlet = self.outbound.broker.attach(worker);
         outlet.serve(proxy);
+        if relay {
+            super::relay::serve(&outlet, std::mem::take(&mut child.sockets), &tcp, folder.path())?;
+        }
+        tokio::spawn(speak(ours, messages));
         tokio::spawn(pass_on(incoming, Arc::clone(&sink), self.outbound.sent.clone()));
         let connections = Connections::new(socket);
         let pid = child.id();
@@ -211,7 +233,7 @@ impl Booter {
         Ok((worker, tend))
     }
 
-    fn arguments(&self, folder: &Path, socket: &Path, memory_mib: u32) -> Vec<OsString> {
+    fn arguments(&self, folder: &Path, socket: &Path, memory_mib: u32, relay: bool) -> Vec<OsString> {
         let mut arguments: Vec<OsString> = [
             "run",
             "--quiet",
@@ -229,7 +251,7 @@ impl Booter {
         ]
         .map(OsString::from)
         .into();
-        arguments.extend(self.grants.arguments(&self.deny_net, folder, socket));
+        arguments.extend(self.grants.arguments(if relay { &self.deny_relay } else { &self.deny_net }, folder, socket));
         arguments.push(format!("--v8-flags=--max-old-space-size={memory_mib}").into());
         arguments.push(self.bootstrap.clone().into());
         arguments
@@ -273,7 +295,7 @@ fn hand_over(path: &Path, owner: Option<Owner>) -> std::io::Result<()> {
 }
 
 /// The process environment of a worker. Deno reads these before any code runs; no secret is among them.
-fn environment(way_out: &Path) -> Vec<(&'static str, OsString)> {
+fn environment(way_out: &Path, relay: bool) -> Vec<(&'static str, OsString)> {
     let fixed = [("DENO_DIR", NO_CACHE), ("DENO_NO_UPDATE_CHECK", "1"), ("NO_COLOR", "1")];
     let passed = PASSED_ON.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
     // Deno sends requests there as they are, in clear: TLS is the broker's.
@@ -281,7 +303,10 @@ fn environment(way_out: &Path) -> Vec<(&'static str, OsString)> {
     proxy.push(way_out);
     let proxies = ["HTTP_PROXY", "HTTPS_PROXY"].map(|name| (name, proxy.clone()));
     let fixed = fixed.map(|(name, value)| (name, OsString::from(value)));
-    fixed.into_iter().chain(passed).chain(proxies).collect()
+    // `fetch` reads the one spelling first, `node:http` the other: each gets the proxy that it can use.
+    let node = ["http_proxy", "https_proxy"].map(|name| (name, OsString::from(super::relay::PROXY)));
+    let node = node.into_iter().chain([("NODE_USE_ENV_PROXY", OsString::from("1"))]).filter(|_| relay);
+    fixed.into_iter().chain(passed).chain(proxies).chain(node).collect()
 }
 
 /// Writes messages until the worker or its owner is gone. Then the channel closes, and the worker ends itself.

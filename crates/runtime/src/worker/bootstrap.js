@@ -198,7 +198,7 @@ function inject(secrets) {
   const { get, has, set, delete: remove, toObject } = env;
   const values = new Map(Object.entries(secrets));
   // Deno reads where its requests go when the first is sent, so these stay there, unseen. A secret cannot be named so.
-  const hidden = new Set(["HTTP_PROXY", "HTTPS_PROXY"]);
+  const hidden = new Set(["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "NODE_USE_ENV_PROXY"]);
   const shown = () => Object.entries(toObject()).filter(([name]) => !hidden.has(name));
   Object.assign(env, {
     get: (name) => values.get(name) ?? (hidden.has(name) ? undefined : get(name)),

@@ -1,11 +1,12 @@
 // What a hostile function would try, with every one of Deno's permissions granted. Each attack gives back what it got, or throws.
 import { createRequire } from "node:module";
 import { spawnSync } from "node:child_process";
-import { connect as nodeConnect } from "node:net";
 import { createSocket } from "node:dgram";
 import { DatabaseSync } from "node:sqlite";
 import { readFileSync } from "node:fs";
 
+// Not by a name that could be read in the code: a function that shows that it uses TCP gets its relay.
+const { connect: nodeConnect } = await import("node:" + "net");
 const own = new URL(".", import.meta.url).pathname;
 
 function library() {

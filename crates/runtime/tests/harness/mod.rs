@@ -25,10 +25,23 @@ use tokio::sync::{OnceCell, mpsc, oneshot};
 
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
+/// Names of hosts that are this machine.
+struct Examples;
+
+impl runtime::Resolve for Examples {
+    fn resolve<'a>(
+        &'a self,
+        host: &'a str,
+    ) -> std::pin::Pin<Box<dyn Future<Output = std::io::Result<Vec<std::net::IpAddr>>> + Send + 'a>> {
+        let own = host.ends_with("example.com") || host == "localhost";
+        Box::pin(async move { Ok(own.then(|| std::net::Ipv4Addr::LOCALHOST.into()).into_iter().collect()) })
+    }
+}
+
 /// A way out to this machine's own listeners, of which nothing is asked.
 pub fn outbound() -> Outbound {
     let allow = ["127.0.0.0/8", "::1/128"].map(|network| network.parse().unwrap()).to_vec();
-    let broker = Broker::new(BrokerConfig { allow, ..BrokerConfig::default() }).unwrap();
+    let broker = Broker::new(BrokerConfig { allow, resolver: Arc::new(Examples), ..BrokerConfig::default() }).unwrap();
     let (sent, mut told) = mpsc::channel(64);
     tokio::spawn(async move { while told.recv().await.is_some() {} });
     Outbound { broker: Arc::new(broker), sent }
@@ -78,6 +91,7 @@ pub struct Function {
     pub code: Arc<str>,
     pub env: Vec<(&'static str, String)>,
     pub limits: Limits,
+    pub tcp: Vec<domain::Endpoint>,
 }
 
 impl Function {
@@ -92,6 +106,7 @@ impl Function {
             },
             code: bundle(scenario).await.unwrap().code.into(),
             env: vec![("API_KEY", "sk-canary-1234567890".to_owned())],
+            tcp: Vec::new(),
             limits: Limits {
                 boot: DEADLINE,
                 wall_clock: DEADLINE,
@@ -110,14 +125,14 @@ impl Function {
     pub fn generation(&self, generation: u64, value: &str) -> Self {
         let key = WorkerKey { generation, ..self.key.clone() };
         let env = vec![("API_KEY", value.to_owned())];
-        Self { key, code: Arc::clone(&self.code), env, limits: self.limits.clone() }
+        Self { key, code: Arc::clone(&self.code), env, limits: self.limits.clone(), tcp: self.tcp.clone() }
     }
 
     pub fn assignment(&self) -> Assignment {
         Assignment {
             code: Arc::clone(&self.code),
             env: self.env.iter().map(|(name, value)| secret(name, value)).collect(),
-            egress: Egress::default(),
+            egress: Egress { tcp: self.tcp.clone(), ..Egress::default() },
             label: "".into(),
             limits: self.limits.clone(),
         }
