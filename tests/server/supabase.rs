@@ -140,6 +140,8 @@ async fn a_call_does_all_or_nothing_and_tells_no_value() {
     assert_eq!(admin.items("/api/v1/secrets").await.len(), 2);
     unset(json!(["A", "A"])).await.expect(200);
     assert_eq!(admin.items("/api/v1/secrets").await.len(), 1);
+    set(json!([{ "name": "A", "value": "again" }])).await.expect(201);
+    assert_eq!(admin.get("/api/v1/secrets/A").await.json()["version"], 2, "numbers are never reused");
     assert!(!String::from_utf8_lossy(&app.transcript()).contains(canary));
 }
 

@@ -3,7 +3,7 @@
 use domain::{AccountId, Action, EnvironmentName, Invalid, SecretName};
 use store::SecretRow;
 
-use super::caller::Caller;
+use super::caller::{Caller, Permit};
 use super::versions::deleted_before;
 use super::{Error, Service, paging, show};
 use crate::wire::{self, Page};
@@ -67,13 +67,10 @@ impl Service {
         self.store
             .write(move |tx| {
                 Box::pin(async move {
-                    let earlier = deleted_before(tx, &account, &name).await?;
-                    let (row, next) =
-                        tx.put_view(&account, &scope, &name).await?.secret.ok_or(Error::not_found("secret"))?;
-                    tx.delete_secret(&account, &row.id).await?;
-                    let event = permit.done().detail("version", row.version);
-                    tx.append_audit(&event.detail("next_version", next.max(earlier))).await?;
-                    Ok::<_, Error>(())
+                    match delete(tx, &account, &scope, &name, permit).await? {
+                        true => Ok(()),
+                        false => Err(Error::not_found("secret")),
+                    }
                 })
             })
             .await?;
@@ -91,6 +88,23 @@ impl Service {
             });
         }
     }
+}
+
+/// Deletes a secret in a write, with its event, which keeps the number at which a secret of that name would go on. `false`
+/// if there is none.
+pub(super) async fn delete(
+    tx: &mut store::Tx,
+    account: &AccountId,
+    environment: &EnvironmentName,
+    name: &SecretName,
+    permit: Permit,
+) -> Result<bool, Error> {
+    let earlier = deleted_before(tx, account, name).await?;
+    let Some((row, next)) = tx.put_view(account, environment, name).await?.secret else { return Ok(false) };
+    tx.delete_secret(account, &row.id).await?;
+    let event = permit.done().detail("version", row.version);
+    tx.append_audit(&event.detail("next_version", next.max(earlier))).await?;
+    Ok(true)
 }
 
 /// The environment that is meant.

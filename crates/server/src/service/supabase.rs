@@ -4,6 +4,7 @@
 use domain::supabase::project_ref;
 use domain::{Action, EnvironmentName, Invalid, SecretName, limits};
 
+use super::secrets::delete;
 use super::{Caller, Error, Service};
 
 /// A secret as it is listed there.
@@ -71,15 +72,10 @@ impl Service {
             .write(move |tx| {
                 Box::pin(async move {
                     for (name, index, permit) in permitted {
-                        let row = tx.secret(&account, &place, &name).await?.ok_or_else(|| {
-                            Invalid::new(
-                                format!("[{index}]"),
-                                "secret_unknown",
-                                "there is no such secret in this environment",
-                            )
-                        })?;
-                        tx.delete_secret(&account, &row.id).await?;
-                        tx.append_audit(&permit.done().detail("version", row.version)).await?;
+                        if !delete(tx, &account, &place, &name, permit).await? {
+                            let rule = "there is no such secret in this environment";
+                            return Err(Invalid::new(format!("[{index}]"), "secret_unknown", rule).into());
+                        }
                     }
                     Ok::<_, Error>(())
                 })
