@@ -12,6 +12,7 @@ mod failure;
 mod input;
 mod output;
 mod pin;
+mod scan;
 mod table;
 mod time;
 mod upload;

@@ -89,7 +89,9 @@ fn unsafe_and_spawn_live_in_runtime_only() {
         }
         // `tresor run` starts the command that its user names, on the user's machine: no client could do it otherwise.
         let runs = name == "src/commands/run.rs";
-        if name.contains("src/") && !name.starts_with("crates/runtime/") && !runs {
+        // Git's formats are git's own: `tresor scan` asks git, in one file that says how it keeps it from running others.
+        let asks_git = name == "src/scan/git.rs";
+        if name.contains("src/") && !name.starts_with("crates/runtime/") && !runs && !asks_git {
             assert!(!text.contains("process::Command"), "{name} spawns a process: that is the runtime's");
         }
     }
@@ -137,6 +139,7 @@ fn values_are_exposed_in_few_places() {
         "crates/server/src/service/jwt/mod.rs",
         "crates/server/src/service/providers.rs",
         "crates/server/src/service/put.rs",
+        "crates/server/src/service/scan.rs",
         "src/commands/run.rs",
         "src/commands/secret.rs",
         "src/input.rs",

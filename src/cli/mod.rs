@@ -7,6 +7,7 @@ mod member;
 mod provider;
 mod request;
 mod run;
+mod scan;
 mod secret;
 mod serve;
 mod settings;
@@ -24,6 +25,7 @@ pub(crate) use member::{GroupCommand, IssuerCommand, IssuerPut, MemberCommand};
 pub(crate) use provider::ProviderCommand;
 pub(crate) use request::{Request, RequestsCommand};
 pub(crate) use run::Run;
+pub(crate) use scan::Scan;
 pub(crate) use secret::{Import, Named, Put, SecretCommand};
 pub(crate) use serve::Serve;
 pub(crate) use settings::{SettingsCommand, SettingsPut};
@@ -135,6 +137,11 @@ pub(crate) enum Command {
     ///   tresor run -e test -- npm start
     #[command(verbatim_doc_comment)]
     Run(Run),
+    /// Find stored values and other credentials in a folder, in what is staged or in git history
+    ///
+    /// The server is told digests of candidates, never a text, and answers with names of secrets. Exit code 1: something was
+    /// found. A line with `tresor:allow` is passed over, and so are files that .gitignore and .tresorscanignore name.
+    Scan(Scan),
     /// Print a link that opens the admin UI once
     Login,
     /// Check that the server works and this machine can use it

@@ -12,6 +12,7 @@ mod member;
 mod provider;
 mod request;
 mod run;
+mod scan;
 mod secret;
 mod serve;
 mod settings;
@@ -72,6 +73,7 @@ async fn client_command(context: &Context, command: Command) -> Done {
         Command::Environment(command) => access::environment(context, command).await,
         Command::Account(command) => access::account(context, command).await,
         Command::Run(args) => run::run(context, args).await,
+        Command::Scan(args) => scan::run(context, args).await,
         Command::Login => access::login(context).await,
         Command::Doctor => doctor::run(context).await,
         // `run` took these.

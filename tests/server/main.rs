@@ -44,6 +44,7 @@ mod openapi;
 mod postgres;
 mod refused;
 mod rotation;
+mod scanning;
 mod sdks;
 mod secret_requests;
 mod settings;

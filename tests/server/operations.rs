@@ -55,6 +55,8 @@ operations! {
     "change_secret", Some("secrets:write"), "secret.put", |n| format!("/api/v1/secrets/{}", n.secret), Some(json!({ "note": "other", "environment": n.environment }));
     "destroy_secret_version", Some("secrets:write"), "secret.destroy", |n| format!("/api/v1/secrets/{}/destroy", n.secret), Some(json!({ "version": 1, "environment": n.environment }));
     "delete_secret", Some("secrets:write"), "secret.delete", |n| format!("/api/v1/secrets/{}?environment={}", n.secret, n.environment), None;
+    "get_scan", Some("secrets:scan"), "secret.scan", |n| format!("/api/v1/scan?environment={}", n.environment), None;
+    "find_digests", Some("secrets:scan"), "secret.scan", |n| "/api/v1/scan".to_owned(), Some(json!({ "digests": ["00".repeat(16)], "environment": n.environment }));
     "list_providers", None, "", |n| format!("/api/v1/providers?q={}", n.secret), None;
     "get_provider", None, "", |_n| "/api/v1/providers/stripe".to_owned(), None;
     "suggest_providers", None, "", |_n| "/api/v1/providers/suggest".to_owned(), Some(json!({ "value": VALUE }));

@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 use crate::api::{App, Client, eventually, random};
 use crate::operations::{Documented, Names, documented};
 
-const SCOPES: [&str; 16] = [
+const SCOPES: [&str; 17] = [
     "secrets:read",
     "secrets:write",
     "secrets:request",
+    "secrets:scan",
     "functions:read",
     "functions:write",
     "functions:invoke",

@@ -59,10 +59,15 @@ impl Role {
     pub fn scopes(self) -> ScopeSet {
         match self {
             Self::Admin => Scope::ALL.iter().copied().collect(),
-            Self::User => {
-                let scopes = [Scope::SecretsRead, Scope::SecretsRequest, Scope::FunctionsRead, Scope::FunctionsInvoke];
-                scopes.into_iter().collect()
-            }
+            Self::User => [
+                Scope::SecretsRead,
+                Scope::SecretsRequest,
+                Scope::SecretsScan,
+                Scope::FunctionsRead,
+                Scope::FunctionsInvoke,
+            ]
+            .into_iter()
+            .collect(),
         }
     }
 }

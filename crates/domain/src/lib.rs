@@ -25,6 +25,7 @@ mod placeholder;
 pub mod policy;
 pub mod redact;
 mod resolution;
+pub mod scan;
 pub mod scope;
 mod secret_request;
 mod settings;

@@ -46,6 +46,16 @@ pub const API_REQUEST_BYTES: usize = 1024 * 1024;
 pub const CHECKS_PER_MINUTE: u32 = 30;
 /// Longest name of a program that gets an environment's values, in characters.
 pub const COMMAND_CHARS: usize = 128;
+/// Bits that guessing a text needs at least for it to be looked for among stored values: see `docs/scan.md`.
+pub const SCAN_BITS: u32 = 48;
+/// Shortest text that is looked for among stored values.
+pub const SCAN_CHARS: usize = 16;
+/// Most digests of one request that asks for stored values.
+pub const SCAN_DIGESTS: usize = 20_000;
+/// Most digests that an account may ask about in a minute on each node, in the long run,
+pub const SCAN_DIGESTS_PER_MINUTE: u32 = 100_000;
+/// and at once.
+pub const SCAN_DIGESTS_AT_ONCE: u32 = 1_000_000;
 /// Deepest nesting of a JSON body.
 pub const JSON_DEPTH: usize = 32;
 /// Most rows of one page of a list.

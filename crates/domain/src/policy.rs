@@ -41,6 +41,7 @@ actions! {
     SecretDestroy = "secret.destroy" needs SecretsWrite,
     SecretDelete = "secret.delete" needs SecretsWrite,
     SecretCheck = "secret.check" needs SecretsWrite,
+    SecretScan = "secret.scan" needs SecretsScan,
     SecretSend = "secret.send" needs SecretsWrite,
     SecretRequestCreate = "secret_request.create" needs SecretsRequest,
     SecretRequestList = "secret_request.list" needs SecretsRead,

@@ -36,6 +36,8 @@ scopes! {
     SecretsInject = "secrets:inject",
     /// Ask people for secrets, and see what became of one's own requests. Never a value.
     SecretsRequest = "secrets:request",
+    /// Ask which texts are stored values, by digests of them. Values that can be guessed are never confirmed.
+    SecretsScan = "secrets:scan",
     /// List and get functions, their source, invocations and logs.
     FunctionsRead = "functions:read",
     /// Deploy, roll back and delete functions. Code that is deployed can use the account's secrets.

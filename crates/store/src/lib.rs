@@ -35,6 +35,7 @@ mod settings;
 mod store;
 mod tokens;
 mod tx;
+mod values;
 mod versions;
 mod writer;
 
@@ -60,6 +61,7 @@ pub use sessions::{LoginCodeRow, SessionRow};
 pub use store::Store;
 pub use tokens::TokenRow;
 pub use tx::Tx;
+pub use values::VersionValue;
 pub use versions::{StoredValue, ValueFacts, VersionRow};
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;

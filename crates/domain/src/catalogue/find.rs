@@ -97,6 +97,11 @@ pub fn hosts_for(name: &SecretName, value: &str) -> Vec<HostPattern> {
     hosts.filter_map(|host| HostPattern::parse(host).ok()).collect()
 }
 
+/// Bytes of the longest beginning of `text` that the catalogue has for any value.
+pub fn known_beginning(text: &str) -> usize {
+    all().iter().flat_map(|provider| &provider.secrets).map(|secret| secret.prefix_len(text)).max().unwrap_or(0)
+}
+
 fn named(text: &str) -> Vec<(&'static Provider, &'static Secret)> {
     let secrets = all().iter().flat_map(|provider| provider.secrets.iter().map(move |secret| (provider, secret)));
     secrets.filter(|(_, secret)| secret.names.iter().any(|name| name.as_str() == text)).collect()

@@ -13,7 +13,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use data::Pattern;
-pub use find::{Suggestion, agreed, find, for_name, hosts_for, search, secrets_for_name, suggest};
+pub use find::{Suggestion, agreed, find, for_name, hosts_for, known_beginning, search, secrets_for_name, suggest};
+pub(crate) use paste::is_stand_in;
 pub use review::{Finding, Severity, mode, review, wrong_mode};
 
 use crate::SecretName;
@@ -231,6 +232,11 @@ impl Secret {
             (0, 0) => None,
             (test, live) => Some(if test >= live { Mode::Test } else { Mode::Live }),
         }
+    }
+
+    /// Every known beginning of values.
+    pub(crate) fn beginnings(&self) -> impl Iterator<Item = &str> {
+        [&self.prefixes, &self.test, &self.live].into_iter().flatten().map(String::as_str)
     }
 
     /// Bytes of the longest known beginning that the value has.

@@ -141,6 +141,11 @@ fn unquoted(text: &str) -> Option<&str> {
         .find_map(|(open, close)| text.strip_prefix(open)?.strip_suffix(close))
 }
 
+/// Whether a text is no value at all: a mask, a variable, a placeholder.
+pub(crate) fn is_stand_in(core: &str) -> bool {
+    is_masked(core) || is_reference(core) || is_placeholder(core)
+}
+
 /// Whether a text stands for a value still to come.
 pub(super) fn is_placeholder(core: &str) -> bool {
     // A long text is no placeholder, and what it holds by chance should not make it one.

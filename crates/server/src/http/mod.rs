@@ -17,6 +17,7 @@ mod page;
 pub(crate) mod problem;
 mod providers;
 pub(crate) mod request_id;
+mod scan;
 mod secret_requests;
 mod secrets;
 mod settings;
@@ -123,6 +124,7 @@ fn api() -> OpenApiRouter<Service> {
         .routes(routes!(secrets::versions))
         .routes(routes!(secrets::activate))
         .routes(routes!(secrets::check))
+        .routes(routes!(scan::settings, scan::find))
         .routes(routes!(providers::list))
         .routes(routes!(providers::get))
         .routes(routes!(providers::suggest))

@@ -31,6 +31,7 @@ mod put;
 mod rates;
 mod recent;
 mod references;
+mod scan;
 mod secret_import;
 mod secret_requests;
 mod secret_table;
@@ -102,6 +103,8 @@ pub(crate) struct Inner {
     /// The way out: `Err` says why there is none.
     broker: Result<Arc<Broker>, String>,
     checks: rates::Rates,
+    scans: scan::Indexes,
+    scan_rate: rates::Rates,
     pub(crate) sites: Sites,
     pub(crate) metrics: Metrics,
     pub(crate) recorder: Recorder,
@@ -139,6 +142,8 @@ impl Service {
                 walls,
                 broker,
                 checks: rates::Rates::new(checks::RATE),
+                scans: scan::Indexes::default(),
+                scan_rate: rates::Rates::new(scan::RATE),
                 sites,
                 metrics,
                 recorder,

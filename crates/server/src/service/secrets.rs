@@ -81,6 +81,7 @@ impl Service {
     /// Ends the sight of old values: see [`super::generations`]. Call it after the commit and before returning.
     pub(super) fn secrets_changed(&self, account: &AccountId, environment: &EnvironmentName) {
         self.inner.jwts.forget_secrets();
+        self.scans.forget(account);
         let generation = self.generations.advance(account, environment);
         if let Ok(functions) = &self.functions {
             functions.runtime.retire(|key| {

@@ -48,6 +48,7 @@ pub(super) fn title(action: Action) -> &'static str {
         Action::SecretDestroy => "Version destroyed",
         Action::SecretDelete => "Secret deleted",
         Action::SecretCheck => "Secret checked with its provider",
+        Action::SecretScan => "Texts compared with stored values",
         Action::SecretSend => "Placeholder refused",
         Action::SecretRequestCreate => "Secret asked for",
         Action::SecretRequestList => "Secret requests listed",
@@ -154,6 +155,10 @@ impl Done<'_> {
             "function.deploy" if event.details.get("active").is_some_and(|active| active == "false") => {
                 html! { "stored" (name) " as deployment " (self.detail("number")) ", not active yet" }
             }
+            "secret.scan" => html! {
+                "compared " (self.detail("digests")) " texts with stored values" (place)
+                @if event.details.contains_key("found") { " and found " code { (self.detail("found")) } }
+            },
             "function.deploy" => html! { "deployed" (name) " as deployment " (self.detail("number")) (place) },
             "function.rollback" => html! { "rolled" (name) " back to deployment " (self.detail("number")) (place) },
             "function.delete" => html! { "deleted the function" (name) (place) },
@@ -192,6 +197,7 @@ fn wanted(event: &AuditEvent) -> Markup {
         "secret.destroy" => html! { "destroy a version of" (name) },
         "secret.delete" => html! { "delete" (name) },
         "secret.check" => html! { "check" (name) " with its provider" },
+        "secret.scan" => html! { "compare texts with stored values" },
         "secret.send" => {
             html! { "send" (name) @if let Some(host) = event.details.get("host") { " to " code { (visible(host)) } } }
         }

@@ -12,6 +12,7 @@ mod inject;
 mod member;
 mod problem;
 mod provider;
+mod scan;
 mod secret;
 mod secret_request;
 mod settings;
@@ -30,6 +31,7 @@ pub use inject::{Inject, Injected, InjectedSecret, NO_BROWSERS};
 pub use member::{Group, Issuer, Member, PutGroup, PutIssuer, PutMember};
 pub use problem::{FieldProblem, Problem};
 pub use provider::{Provider, ProviderSecret, ProviderSuggestion, ProviderSummary, SuggestProvider};
+pub use scan::{FindDigests, FoundDigests, FoundSecret, ScanSettings};
 pub use secret::{
     ActivateSecret, ChangeSecret, DestroyVersion, PutSecret, RawValue, Secret, SecretVersion, StoredSecret, Warning,
 };

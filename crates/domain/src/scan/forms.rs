@@ -1,0 +1,86 @@
+//! Forms of credentials beyond the catalogue: nobody is likely to store them here, and everybody may leak them.
+
+/// A form: id, what it is, how it begins, and the whole as a regular expression from its beginning.
+pub(super) struct Form(
+    pub(super) &'static str,
+    pub(super) &'static str,
+    pub(super) &'static [&'static str],
+    pub(super) &'static str,
+);
+
+pub(super) const FORMS: &[Form] = &[
+    Form("1password", "1Password: service account token", &["ops_eyJ"], "^ops_eyJ[A-Za-z0-9+/]{250,}={0,3}"),
+    Form(
+        "1password-secret-key",
+        "1Password: secret key",
+        &["A3-"],
+        "^A3-[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})(?:-[A-Z0-9]{5}){3}",
+    ),
+    Form("adobe", "Adobe: client secret", &["p8e-"], "^p8e-[A-Za-z0-9]{32}"),
+    Form("age", "age: secret key", &["AGE-SECRET-KEY-1"], "^AGE-SECRET-KEY-1[0-9A-Z]{58}"),
+    Form("alibaba", "Alibaba Cloud: access key id", &["LTAI"], "^LTAI[A-Za-z0-9]{20}"),
+    Form(
+        "artifactory",
+        "Artifactory: API key or reference token",
+        &["AKCp", "cmVmd"],
+        "^(?:AKCp[A-Za-z0-9]{69}|cmVmd[A-Za-z0-9]{59})",
+    ),
+    Form("clojars", "Clojars: deploy token", &["CLOJARS_"], "^CLOJARS_[A-Za-z0-9]{60}"),
+    Form(
+        "dynatrace",
+        "Dynatrace: API token",
+        &["dt0c01.", "dt0s01."],
+        "^dt0[cs]01\\.[A-Za-z0-9]{24}\\.[A-Za-z0-9]{64}",
+    ),
+    Form("frameio", "Frame.io: token", &["fio-u-"], "^fio-u-[A-Za-z0-9_=-]{64}"),
+    Form(
+        "gitlab-other",
+        "GitLab: deploy, runner, trigger, feed or agent token",
+        &[
+            "gldt-",
+            "glptt-",
+            "glrt-",
+            "glcbt-",
+            "glft-",
+            "glimt-",
+            "glagent-",
+            "gloas-",
+            "glsoat-",
+            "glffct-",
+            "GR1348941",
+        ],
+        "^(?:gl(?:dt|ptt|rt|cbt|ft|imt|agent|oas|soat|ffct)-|GR1348941)[A-Za-z0-9_.-]{19,}",
+    ),
+    Form("gitlab-session", "GitLab: session cookie", &["_gitlab_session="], "^_gitlab_session=[0-9a-z]{32}"),
+    Form(
+        "harness",
+        "Harness: token",
+        &["pat.", "sat."],
+        "^[ps]at\\.[A-Za-z0-9_-]{22}\\.[A-Za-z0-9]{24}\\.[A-Za-z0-9]{20}",
+    ),
+    Form("infracost", "Infracost: API token", &["ico-"], "^ico-[A-Za-z0-9]{32}"),
+    Form("intra42", "42: client secret", &["s-s4t2ud-", "s-s4t2af-"], "^s-s4t2(?:ud|af)-[0-9a-fA-F]{64}"),
+    Form("jwt", "A JSON Web Token", &["eyJ"], "^eyJ[A-Za-z0-9_-]{14,}\\.eyJ[A-Za-z0-9_-]{17,}\\.[A-Za-z0-9_-]{20,}"),
+    Form("octopus", "Octopus Deploy: API key", &["API-"], "^API-[A-Z0-9]{26}"),
+    Form("openshift", "OpenShift: user token", &["sha256~"], "^sha256~[A-Za-z0-9_-]{43}"),
+    Form("planetscale-password", "PlanetScale: password", &["pscale_pw_"], "^pscale_pw_[A-Za-z0-9_.=-]{32,64}"),
+    Form("prefect", "Prefect: API token", &["pnu_", "pnb_"], "^pn[ub]_[A-Za-z0-9]{36}"),
+    Form("pypi", "PyPI: upload token", &["pypi-AgEI"], "^pypi-AgEI[A-Za-z0-9_-]{50,}"),
+    Form("readme", "ReadMe: API token", &["rdme_"], "^rdme_[a-z0-9]{70}"),
+    Form("rubygems", "RubyGems: API token", &["rubygems_"], "^rubygems_[0-9a-f]{48}"),
+    Form("scalingo", "Scalingo: API token", &["tk-us-"], "^tk-us-[A-Za-z0-9_-]{48}"),
+    Form("settlemint", "SettleMint: token", &["sm_aat_", "sm_pat_", "sm_sat_"], "^sm_[aps]at_[A-Za-z0-9]{16}"),
+    Form(
+        "slack-other",
+        "Slack: legacy or configuration token",
+        &["xoxo-", "xoxs-", "xoxa-", "xoxr-", "xoxe-", "xoxc-", "xoxd-"],
+        "^xox[osarecd]-[A-Za-z0-9%-]{10,}",
+    ),
+    Form("sourcegraph", "Sourcegraph: access token", &["sgp_"], "^sgp_(?:[0-9a-zA-Z]+_)?[0-9a-f]{40}"),
+    Form(
+        "teams-webhook",
+        "Microsoft Teams: incoming webhook",
+        &["webhook.office.com/webhookb2/"],
+        "^webhook\\.office\\.com/webhookb2/[A-Za-z0-9@-]{36,}/IncomingWebhook/[A-Za-z0-9/-]{40,}",
+    ),
+];
