@@ -188,12 +188,13 @@ fn url_password(text: &str, scheme_end: usize, start: usize) -> Option<Hit> {
     let authority = rest.get(..rest.find(stop).unwrap_or(rest.len()).min(512))?;
     let (user, host) = authority.rsplit_once('@')?;
     let (name, password) = user.split_once(':')?;
+    let example = is_example(host) && strength(password) < 40;
     let plain = password.len() >= 4
         && password != name
         && !host.is_empty()
         && !is_stand_in(password)
         && !password.contains(['$', '{', '}', '*', '['])
-        && !(is_example(host) && strength(password) < 40)
+        && !example
         && !["pass", "pwd", "postgres", "root", "admin", "guest", "minio", "test", "user", "hunter2"]
             .contains(&password)
         && password.bytes().any(|byte| byte.is_ascii_alphabetic());
@@ -431,7 +432,7 @@ mod tests {
             let strategy = string_regex(&plain).unwrap();
             let found = (0..8).filter(|_| {
                 let line = format!("x = \"{}\"", strategy.new_tree(&mut runner).unwrap().current());
-                ids(&line).iter().any(|id| *id == form.0)
+                ids(&line).contains(&form.0)
             });
             assert!(found.count() >= 6, "{}", form.0);
             assert!(form.2.iter().all(|start| start.len() >= super::TELLING), "{}", form.0);

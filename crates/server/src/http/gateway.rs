@@ -156,7 +156,7 @@ fn rewrite(service: &Service, head: &mut Parts, call: &Call, token: Option<&str>
         head.headers.remove(name);
     }
     // A token is for Tresor, also one that was sent to a public function by mistake: code must not collect them.
-    if token.is_some_and(|token| domain::token::is_token(token)) {
+    if token.is_some_and(domain::token::is_token) {
         head.headers.remove(header::AUTHORIZATION);
     }
     strip_session_cookie(&mut head.headers);
