@@ -96,7 +96,7 @@ fn lists_filter_and_end() {
     put(&server, "SECOND");
     assert_eq!(
         server.run(&["audit", "list", "--action", "secret.put", "--limit", "1"]).transcript(&server),
-        "exit 0\nINDEX  TIME  ACTOR  ACTION  RESOURCE  ENVIRONMENT  OUTCOME  DETAILS\n5  just now  admin  secret.put  SECOND  production  done  delivery=env version=1\n--"
+        "exit 0\nINDEX  TIME  ACTOR  ACTION  RESOURCE  ENVIRONMENT  OUTCOME  DETAILS\n5  just now  admin  secret.put  SECOND  production  done  delivery=env outcome=new version=1\n--"
     );
     assert_eq!(
         server.run(&["audit", "list", "--resource", "FIRST", "--json"]).ok().json()["items"].as_array().unwrap().len(),

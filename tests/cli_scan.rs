@@ -106,24 +106,31 @@ fn stored_values_and_keys_in_a_folder() {
         finished.stdout,
         format!(
             ".env.example:2:19  stripe/STRIPE_SECRET_KEY  {}  Stripe: Secret or restricted key\n\
+             .env.example:3:10  assigned-secret  hunt****ter2  A value assigned to a name for secrets\n\
              src/config.ts:2:34  stored-value  {}  the value of API_KEY in production (version 1, not current)\n",
             shown(&strange),
             shown(&stored)
         )
     );
-    for part in ["candidates compared with stored values", "1 stored values are too easy to guess", "2 findings"] {
+    for part in ["candidates compared with stored values", "1 stored values are too easy to guess", "3 findings"] {
         assert!(finished.stderr.contains(part), "{part}: {}", finished.stderr);
     }
     assert!(!finished.stdout.contains(&stored) && !finished.stderr.contains(&stored));
 
-    assert_eq!(told(&scan(&["--json"])), [".env.example:2 stripe/STRIPE_SECRET_KEY", "src/config.ts:2 stored-value"]);
+    assert_eq!(
+        told(&scan(&["--json"])),
+        [".env.example:2 stripe/STRIPE_SECRET_KEY", ".env.example:3 assigned-secret", "src/config.ts:2 stored-value"]
+    );
     let all = told(&scan(&["--json", "--no-ignore"]));
     assert!(
         all.contains(&".env:1 stored-value".to_owned()) && !all.iter().any(|line| line.starts_with("vendor")),
         "{all:?}"
     );
-    assert_eq!(told(&scan(&["--json", "--offline"])), [".env.example:2 stripe/STRIPE_SECRET_KEY"]);
-    assert_eq!(scan(&["--json"]).json()["findings"][1]["secrets"][0]["name"], "API_KEY");
+    assert_eq!(
+        told(&scan(&["--json", "--offline"])),
+        [".env.example:2 stripe/STRIPE_SECRET_KEY", ".env.example:3 assigned-secret"]
+    );
+    assert_eq!(scan(&["--json"]).json()["findings"][2]["secrets"][0]["name"], "API_KEY");
 
     // The server saw digests and names only, and has it on record.
     let log = server.run(&["audit", "list", "--json"]).ok().stdout;

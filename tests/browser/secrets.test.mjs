@@ -248,6 +248,8 @@ describe("secrets", { concurrency: false }, () => {
     assert.equal(await page.evaluate(() => document.activeElement.textContent), "Skip to the content");
     await page.keyboard.press("Enter");
     await page.keyboard.press("Tab");
+    assert.equal(await page.evaluate(() => document.activeElement.textContent), "Import");
+    await page.keyboard.press("Tab");
     assert.equal(await page.evaluate(() => document.activeElement.textContent), "Add a secret");
     await page.keyboard.press("Enter");
     await page.waitForURL("**/secrets/new");
