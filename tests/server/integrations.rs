@@ -87,7 +87,8 @@ async fn every_example_works_with_keys_that_it_never_holds() {
     let app = App::start_with(&args);
     let (admin, browser) = (app.admin(), Browser::open(&app).await);
 
-    let key = |start: &str, length: usize| format!("{start}{}", random(length));
+    // Most providers use letters and digits alone.
+    let key = |start: &str, length: usize| format!("{start}{}", random(length).replace(['-', '_'], "x"));
     let cases: [Case<'_>; 8] = [
         (
             "sendgrid",
@@ -131,6 +132,7 @@ async fn every_example_works_with_keys_that_it_never_holds() {
             "SM1",
         ),
     ];
+    let mut warned = Vec::new();
     for (provider, template, keys, answer) in &cases {
         let mut fields: Vec<(String, &str)> =
             keys.iter().map(|(name, value, _)| (format!("value.{name}"), value.as_str())).collect();
@@ -142,9 +144,11 @@ async fn every_example_works_with_keys_that_it_never_holds() {
         let fields: Vec<(&str, &str)> = fields.iter().map(|(name, text)| (name.as_str(), *text)).collect();
         let stored = browser.send(&format!("/integrations/{provider}"), &fields).await;
         // A random value that only looks wrong is stored too, and the page says so at once.
-        match stored.status {
-            303 => drop(browser.page(stored.header("location")).await),
-            _ => assert!(stored.expect(200).text().contains("Look at this once more")),
+        if stored.status == 303 {
+            browser.page(stored.header("location")).await;
+        } else {
+            assert!(stored.expect(200).text().contains("Look at this once more"));
+            warned.push(*provider);
         }
         for (name, value, is_brokered) in keys {
             let secret = admin.get(&format!("/api/v1/secrets/{name}")).await.expect(200).json();
@@ -174,6 +178,7 @@ async fn every_example_works_with_keys_that_it_never_holds() {
             assert!(!is_brokered || !tried.contains(value.as_str()), "{name}");
         }
     }
+    assert_eq!(warned, ["paypal", "twilio"]);
     let told = String::from_utf8_lossy(&app.transcript()).into_owned();
     for (name, value, _) in cases.iter().flat_map(|case| &case.2).filter(|(.., is_brokered)| *is_brokered) {
         assert!(!told.contains(value), "{name} was told");

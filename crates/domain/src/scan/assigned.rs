@@ -228,8 +228,8 @@ const ENDS: [&str; 15] = [
 
 fn is_secret(found: &str, sort: Sort, bare: bool, settings: bool) -> bool {
     let length = found.chars().count();
-    let long_enough = length >= 8 || (sort == Sort::Password && length >= 6);
-    if !long_enough || length > LONGEST {
+    let fits = (8..=LONGEST).contains(&length) || (sort == Sort::Password && length >= 6);
+    if !fits {
         return false;
     }
     let bits = strength(found);
