@@ -35,6 +35,14 @@ pub(crate) enum SecretCommand {
     },
     /// Show one secret, with its mask
     Get(Named),
+    /// Tell what should be done about secrets, the most pressing first; exit code 0 if there is nothing
+    ///
+    /// Finds what is missing, overdue, due within a week, stored twice, badly formatted, exposed to browsers by its name, never
+    /// used or unused for long. No value is decrypted. Exit code 1 if anything is found that is as severe as --fail-on.
+    ///
+    ///   tresor secret health -e production --fail-on high
+    #[command(verbatim_doc_comment)]
+    Health(Health),
     /// List the versions of a secret, with masks
     Versions(Named),
     /// Make an earlier version current again
@@ -77,6 +85,19 @@ pub(crate) enum SecretCommand {
     /// List, decline and cancel what was asked for
     #[command(subcommand)]
     Requests(RequestsCommand),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Health {
+    /// Only this environment; all if left out
+    #[arg(short, long, visible_alias = "env", value_name = "ENV")]
+    pub(crate) environment: Option<String>,
+    /// For how many days nothing may have used a secret [default: 90]
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) unused_days: Option<u32>,
+    /// The least severity that makes the exit code 1
+    #[arg(long, value_name = "SEVERITY", default_value = "low", value_parser = ["low", "medium", "high", "never"])]
+    pub(crate) fail_on: String,
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ mod audit;
 mod completions;
 mod doctor;
 mod function;
+mod health;
 mod import;
 mod invoke;
 mod member;

@@ -9,7 +9,7 @@ use server::wire::{
 };
 use zeroize::Zeroizing;
 
-use super::{Context, import, request};
+use super::{Context, health, import, request};
 use crate::cli::{Named, Put, SecretCommand, value_in_argv};
 use crate::client::{Client, segment};
 use crate::failure::{Done, Exit, Failure};
@@ -27,6 +27,7 @@ pub(super) async fn run(context: &Context, command: SecretCommand) -> Done {
             let secret = get(&context.client()?, &named.name, named.place.environment.as_deref()).await?;
             context.output.show(&secret, detail)
         }
+        SecretCommand::Health(args) => health::run(context, args).await,
         SecretCommand::Versions(named) => versions(context, &named.name, named.place.environment.as_deref()).await,
         SecretCommand::Activate { name, version, place } => {
             let body = ActivateSecret { version, environment: place.environment };

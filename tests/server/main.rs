@@ -34,6 +34,7 @@ mod cors;
 mod durability;
 mod egress;
 mod functions;
+mod health;
 mod http2;
 mod import;
 mod inject;

@@ -47,6 +47,7 @@ operations! {
     "put_secret", Some("secrets:write"), "secret.put", |n| format!("/api/v1/secrets/{}", n.secret), Some(json!({ "value": VALUE, "environment": n.environment }));
     "import_secrets", Some("secrets:write"), "secret.import", |n| "/api/v1/secrets/import".to_owned(), Some(json!({ "format": "dotenv", "text": format!("{}={VALUE}", n.secret), "environment": n.environment }));
     "list_secrets", Some("secrets:read"), "secret.list", |n| format!("/api/v1/secrets?environment={0}&cursor={0}:{1}", n.environment, n.secret), None;
+    "get_secret_health", Some("secrets:read"), "secret.list", |n| format!("/api/v1/secrets/health?environment={}", n.environment), None;
     "get_secret", Some("secrets:read"), "secret.get", |n| format!("/api/v1/secrets/{}?environment={}", n.secret, n.environment), None;
     "list_secret_versions", Some("secrets:read"), "secret.get", |n| format!("/api/v1/secrets/{}/versions?environment={}", n.secret, n.environment), None;
     "activate_secret", Some("secrets:write"), "secret.activate", |n| format!("/api/v1/secrets/{}/activate", n.secret), Some(json!({ "version": 1, "environment": n.environment }));

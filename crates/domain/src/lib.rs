@@ -12,6 +12,7 @@ pub mod catalogue;
 mod cors;
 mod egress;
 pub mod find;
+pub mod health;
 mod host;
 pub mod id;
 pub mod import;

@@ -92,6 +92,14 @@ pub(crate) fn anywhere(text: &str) -> String {
     pattern
 }
 
+/// When the value `v` of the secret `s` should be replaced. NULL for never.
+macro_rules! due {
+    () => {
+        "COALESCE(v.rotate_by, v.created_at + s.rotate_after_days * 86400000)"
+    };
+}
+pub(crate) use due;
+
 /// Rows of one INSERT: few enough that the odd remainder of a batch costs little, many enough that the way to the database does.
 pub(crate) const ROWS: usize = 32;
 

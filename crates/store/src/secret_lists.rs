@@ -6,7 +6,7 @@ use domain::{AccountId, EnvironmentName, SecretName, Timestamp};
 use sqlx::AssertSqlSafe;
 
 use crate::Result;
-use crate::columns::{Columns, anywhere, int};
+use crate::columns::{Columns, anywhere, due, int};
 
 /// Most words of a search that count.
 const WORDS: usize = 5;
@@ -64,7 +64,7 @@ pub struct SecretLine {
 }
 
 /// When a value should be replaced: what was said of it, or else of the secret. NULL for never.
-const DUE: &str = "COALESCE(v.rotate_by, v.created_at + s.rotate_after_days * 86400000)";
+const DUE: &str = due!();
 
 impl SecretLook<'_> {
     fn key(&self) -> String {

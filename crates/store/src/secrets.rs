@@ -97,6 +97,29 @@ macro_rules! select_secrets {
     };
 }
 
+/// Sets a time of secrets, in both dialects.
+macro_rules! touch {
+    ($column:literal) => {
+        [
+            touch!($column, "SELECT value FROM json_each($3)"),
+            touch!($column, "SELECT json_array_elements_text($3::json)"),
+        ]
+    };
+    ($column:literal, $names:literal) => {
+        concat!(
+            "UPDATE secrets SET ",
+            $column,
+            " = $4 WHERE account = $1 AND environment = $2 AND name IN (",
+            $names,
+            ") AND (",
+            $column,
+            " IS NULL OR ",
+            $column,
+            " < $4)"
+        )
+    };
+}
+
 reads! {
     /// The secret of that name.
     pub async fn secret(
@@ -149,6 +172,13 @@ reads! {
         let query = query.bind(account.as_str()).bind(environment.map_or("", EnvironmentName::as_str));
         let query = names.iter().fold(query, |query, name| query.bind(name.as_str()));
         query.fetch_all(conn).await?.iter().map(secret_row).collect()
+    }
+
+    /// How many secrets `account` has in one environment, or in all.
+    pub async fn count_secrets_in(conn, account: &AccountId, environment: Option<&EnvironmentName>) -> Result<u64> {
+        let query = sqlx::query("SELECT count(*) AS n FROM secrets WHERE account = $1 AND ($2 = '' OR environment = $2)");
+        let query = query.bind(account.as_str()).bind(environment.map_or("", EnvironmentName::as_str));
+        query.fetch_one(conn).await?.number("n")
     }
 
     /// How many secrets `account` has, in all environments.
@@ -280,19 +310,35 @@ impl Tx {
         names: &[SecretName],
         at: Timestamp,
     ) -> Result<()> {
-        // One statement, however many there are: the writes behind it wait.
-        let update = match self.is_sqlite() {
-            true => {
-                "UPDATE secrets SET last_used_at = $4 WHERE account = $1 AND environment = $2 \
-                 AND name IN (SELECT value FROM json_each($3)) AND (last_used_at IS NULL OR last_used_at < $4)"
-            }
-            false => {
-                "UPDATE secrets SET last_used_at = $4 WHERE account = $1 AND environment = $2 \
-                 AND name IN (SELECT json_array_elements_text($3::json)) AND (last_used_at IS NULL OR last_used_at < $4)"
-            }
-        };
+        self.touch(touch!("last_used_at"), account, environment, names, at).await
+    }
+
+    /// Notes that the broker sent the values of these secrets. Names that no longer exist are passed over.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn touch_sent(
+        &mut self,
+        account: &AccountId,
+        environment: &EnvironmentName,
+        names: &[SecretName],
+        at: Timestamp,
+    ) -> Result<()> {
+        self.touch(touch!("last_sent_at"), account, environment, names, at).await
+    }
+
+    /// One statement, however many there are: the writes behind it wait. `updates` are SQLite's and PostgreSQL's.
+    async fn touch(
+        &mut self,
+        updates: [&'static str; 2],
+        account: &AccountId,
+        environment: &EnvironmentName,
+        names: &[SecretName],
+        at: Timestamp,
+    ) -> Result<()> {
+        let [sqlite, postgres] = updates;
         let names: Vec<_> = names.iter().map(SecretName::as_str).collect();
-        sqlx::query(update)
+        sqlx::query(if self.is_sqlite() { sqlite } else { postgres })
             .bind(account.as_str())
             .bind(environment.as_str())
             .bind(json_text(&names))

@@ -20,7 +20,7 @@ const SUFFIXES: &[&str] = &[
 ];
 
 /// What frameworks want before a name to send its value to browsers.
-pub(super) const BROWSER_PREFIXES: &[&str] = &[
+const BROWSER_PREFIXES: &[&str] = &[
     "NEXT_PUBLIC_",
     "NUXT_PUBLIC_",
     "EXPO_PUBLIC_",
@@ -77,6 +77,11 @@ pub fn secrets_for_name(name: &SecretName) -> Vec<(&'static Provider, &'static S
     let text = BROWSER_PREFIXES.iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or(text);
     let text = SUFFIXES.iter().find_map(|suffix| text.strip_suffix(suffix)).unwrap_or(text);
     named(text.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('_'))
+}
+
+/// The beginning by which build tools would publish the value of a name, if it has one.
+pub fn browser_prefix(name: &SecretName) -> Option<&'static str> {
+    BROWSER_PREFIXES.iter().copied().find(|prefix| name.as_str().starts_with(*prefix))
 }
 
 /// The first of [`secrets_for_name`].

@@ -13,7 +13,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use data::Pattern;
-pub use find::{Suggestion, agreed, find, for_name, hosts_for, known_beginning, search, secrets_for_name, suggest};
+pub use find::{
+    Suggestion, agreed, browser_prefix, find, for_name, hosts_for, known_beginning, search, secrets_for_name, suggest,
+};
 pub(crate) use paste::is_stand_in;
 pub use review::{Finding, Severity, mode, review, wrong_mode};
 

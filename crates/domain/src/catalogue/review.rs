@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::find::BROWSER_PREFIXES;
+use super::find::browser_prefix;
 use super::paste::{self, Look};
 use super::{Kind, Mode, Provider, Secret, Suggestion, secrets_for_name, suggest};
 use crate::{EnvironmentName, SecretName};
@@ -191,7 +191,7 @@ impl What<'_> {
 }
 
 fn browser_name(name: &SecretName, named: &[(&'static Provider, &'static Secret)]) -> Option<Finding> {
-    let prefix = BROWSER_PREFIXES.iter().find(|prefix| name.as_str().starts_with(**prefix))?;
+    let prefix = browser_prefix(name)?;
     if named.iter().any(|(_, secret)| secret.kind == Kind::Publishable) {
         return None;
     }

@@ -18,6 +18,7 @@ pub(crate) mod problem;
 mod providers;
 pub(crate) mod request_id;
 mod scan;
+mod secret_health;
 mod secret_requests;
 mod secrets;
 mod settings;
@@ -121,6 +122,7 @@ fn api() -> OpenApiRouter<Service> {
     OpenApiRouter::new()
         .routes(routes!(secrets::put, secrets::get, secrets::change, secrets::delete))
         .routes(routes!(secrets::list))
+        .routes(routes!(secret_health::get))
         .routes(routes!(secrets::versions))
         .routes(routes!(secrets::activate))
         .routes(routes!(secrets::check))

@@ -182,6 +182,9 @@ async fn write(store: &Store, batch: Batch) -> Result<(), Error> {
                 }
                 tx.insert_logs(&rows).await?;
                 let mut rows = Vec::with_capacity(sent.len());
+                for ((account, environment), names) in put_in(&sent) {
+                    tx.touch_sent(&account, &environment, &names.into_iter().collect::<Vec<_>>(), clock::now()).await?;
+                }
                 for one in sent {
                     if let (Some(id), Some(seq)) = (ids.of(tx, &one.key).await?, seq.next()) {
                         rows.push(egress_row(&one, id, seq));
@@ -196,6 +199,16 @@ async fn write(store: &Store, batch: Batch) -> Result<(), Error> {
             })
         })
         .await
+}
+
+/// The brokered secrets whose values went out. What the broker refused or could not send had none put in.
+fn put_in(sent: &[Sent]) -> Used {
+    let mut used = Used::new();
+    for one in sent.iter().filter(|one| !one.record.secrets.is_empty()) {
+        let place = (one.key.account.clone(), one.key.environment.clone());
+        used.entry(place).or_default().extend(one.record.secrets.iter().cloned());
+    }
+    used
 }
 
 /// The id of the function that was asked for last; records of one come together.

@@ -1,6 +1,7 @@
 //! Invoking a function: find what is active, check access, take a worker, hand the request over, record how it went.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -71,7 +72,12 @@ pub(crate) struct Route {
     tcp: Vec<Endpoint>,
     key: WorkerKey,
     gate: Arc<Gate>,
+    /// When it was last noted that its secrets are in use, in Unix milliseconds.
+    noted: AtomicI64,
 }
+
+/// How old that note may become: a worker that is always busy is never made anew.
+const NOTE_AGAIN_MILLIS: i64 = 60 * 60 * 1000;
 
 impl Route {
     /// Who may invoke the function.
@@ -239,6 +245,7 @@ impl Service {
                 return Err(CallError::Worker(error));
             }
         };
+        self.note_still_used(call, lease.label());
         let ran = Ran {
             worker: Arc::clone(lease.worker()),
             cold: lease.cold,
@@ -312,6 +319,7 @@ impl Service {
                 generation,
             },
             gate: Arc::clone(self.routes.gates().entry(place.clone()).or_default()),
+            noted: AtomicI64::new(clock::now().as_millis()),
         });
         self.routes.known.write().unwrap_or_else(PoisonError::into_inner).insert(place, Arc::clone(&route));
         Ok(route)
@@ -366,6 +374,18 @@ impl Service {
         if !names.is_empty() && !self.recorder.used(route.account.clone(), route.key.environment.clone(), names) {
             self.metrics.unrecorded.inc();
         }
+    }
+
+    /// As [`Service::note_used`], now and then for a worker that has its values for long. `versions` is its label.
+    fn note_still_used(&self, call: &Call, versions: &str) {
+        let (route, now) = (&call.route, call.started_at.as_millis());
+        let noted = route.noted.load(Ordering::Relaxed);
+        let is_old = now.saturating_sub(noted) >= NOTE_AGAIN_MILLIS;
+        if !is_old || route.noted.compare_exchange(noted, now, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+            return;
+        }
+        let versions: BTreeMap<String, u64> = serde_json::from_str(versions).unwrap_or_default();
+        self.note_used(route, versions.keys().filter_map(|name| domain::SecretName::parse(name).ok()).collect());
     }
 
     fn record(&self, call: Arc<Call>, ran: Ran, status: u16, outcome: &'static str, error: Option<String>) {

@@ -16,6 +16,7 @@ mod function_view;
 mod functions;
 mod gate;
 mod generations;
+mod health;
 mod imports;
 mod inject;
 mod invocations;

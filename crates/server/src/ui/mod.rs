@@ -8,6 +8,7 @@ mod audit;
 mod chart;
 mod form;
 mod functions;
+mod health;
 mod highlight;
 mod icons;
 mod integrations;
@@ -61,6 +62,7 @@ pub(crate) fn router() -> Router<Service> {
         .route("/secrets/{name}/activate", post(secrets::detail::activate))
         .route("/secrets/{name}/destroy", post(secrets::detail::destroy))
         .route("/secrets/{name}/delete", get(secrets::delete::confirm).post(secrets::delete::delete))
+        .route("/health", get(health::show))
         .route("/requests", get(requests::list::show))
         .route("/requests/{id}", get(requests::answer::show).post(requests::answer::answer))
         .route("/requests/{id}/decline", post(requests::answer::decline))

@@ -7,6 +7,7 @@ mod access;
 mod audit;
 mod check;
 mod function;
+mod health;
 mod import;
 mod inject;
 mod member;
@@ -26,6 +27,7 @@ pub use function::{
     ActiveDeployment, Deployment, Egress, Function, FunctionDetail, Invocation, InvocationActor, LogLine, PutFunction,
     Rollback, Secrets,
 };
+pub use health::{HealthCounts, HealthFinding, SecretHealth, SecretPlace};
 pub use import::{Import, ImportLine, ImportSecrets, ImportWarning};
 pub use inject::{Inject, Injected, InjectedSecret, NO_BROWSERS};
 pub use member::{Group, Issuer, Member, PutGroup, PutIssuer, PutMember};

@@ -21,15 +21,17 @@ pub(super) enum Section {
     Secrets,
     Integrations,
     Functions,
+    Health,
     Requests,
     Audit,
 }
 
 /// Each with its path, name and icon, in the order of the navigation.
-const SECTIONS: [(Section, &str, &str, Icon); 5] = [
+const SECTIONS: [(Section, &str, &str, Icon); 6] = [
     (Section::Secrets, "/secrets", "Secrets", icons::KEY),
     (Section::Integrations, "/integrations", "Integrations", icons::PLUG),
     (Section::Functions, "/functions", "Functions", icons::BOLT),
+    (Section::Health, "/health", "Health", icons::PULSE),
     (Section::Requests, "/requests", "Requests", icons::INBOX),
     (Section::Audit, "/audit", "Audit", icons::LIST),
 ];
