@@ -41,6 +41,7 @@ mod inject;
 mod integrations;
 mod isolation;
 mod keys;
+mod mcp;
 mod openapi;
 mod postgres;
 mod refused;

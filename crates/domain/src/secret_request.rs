@@ -73,7 +73,7 @@ pub fn check_reason(text: &str) -> Result<String, Invalid> {
     if reason.chars().count() > limits::REASON_CHARS {
         return invalid("reason_too_long", &format!("must be at most {} characters", limits::REASON_CHARS));
     }
-    if reason.chars().any(|c| c != '\n' && hides(c)) {
+    if reason.chars().any(|c| c != '\n' && acts_or_hides(c)) {
         return invalid("reason_has_control", "must be plain text, without control or direction characters");
     }
     let looks_like_a_key = |word: &str| word.len() >= 16 && catalogue::suggest(word).iter().any(|found| found.certain);
@@ -84,7 +84,7 @@ pub fn check_reason(text: &str) -> Result<String, Invalid> {
 }
 
 /// Characters that act instead of show, or that nobody sees.
-fn hides(c: char) -> bool {
+pub fn acts_or_hides(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }

@@ -9,6 +9,7 @@ mod config;
 mod http;
 mod jobs;
 mod listener;
+mod mcp;
 mod metrics;
 mod serve;
 mod service;

@@ -40,7 +40,7 @@ pub(crate) struct BodyLimit(pub(crate) usize);
 const DISCARDED_BYTES: usize = 64 * 1024 * 1024;
 
 /// Reads a body into a buffer that is zeroized.
-async fn read(mut body: Body, limit: usize) -> Result<Zeroizing<Vec<u8>>, ApiError> {
+pub(crate) async fn read(mut body: Body, limit: usize) -> Result<Zeroizing<Vec<u8>>, ApiError> {
     // A buffer that grows leaves copies behind; most clients tell the length.
     let told = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     let mut bytes = Zeroizing::new(Vec::with_capacity(told.min(limit)));
@@ -108,7 +108,7 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Invalid> {
 }
 
 /// The deepest nesting of brackets outside strings.
-fn depth(bytes: &[u8]) -> usize {
+pub(crate) fn depth(bytes: &[u8]) -> usize {
     let (mut now, mut most, mut in_string, mut escaped) = (0_usize, 0, false, false);
     for byte in bytes {
         match byte {

@@ -42,7 +42,7 @@ use utoipa_axum::routes;
 
 use crate::metrics::RequestLabels;
 use crate::service::Service;
-use crate::ui;
+use crate::{mcp, ui};
 use body::BodyLimit;
 use problem::ApiError;
 
@@ -55,6 +55,7 @@ fn router(service: Service) -> Router {
         .merge(api)
         .merge(supabase::router())
         .merge(ui::router())
+        .merge(mcp::router(&service))
         .route("/openapi.json", get(move || openapi::serve(document.clone())))
         .route("/metrics", get(health::metrics))
         .fallback(not_found)

@@ -37,6 +37,11 @@ impl ApiError {
         self.status
     }
 
+    /// Stable, for programs.
+    pub(crate) fn code(&self) -> &'static str {
+        self.code
+    }
+
     /// What happened and what to do.
     pub(crate) fn detail(&self) -> &str {
         &self.detail
