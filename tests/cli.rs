@@ -142,11 +142,14 @@ fn environments_keep_their_own_values() {
 fn settings_of_the_account() {
     let server = TestServer::start();
     let said = |args: &[&str]| server.run(args).transcript(&server);
-    assert_eq!(said(&["settings", "get"]), "exit 0\nresponse guard  report\n--");
-    assert_eq!(said(&["settings", "put", "--response-guard", "block"]), "exit 0\nresponse guard  block\n--");
+    assert_eq!(said(&["settings", "get"]), "exit 0\nresponse guard  report\nconversation values  allow\n--");
+    assert_eq!(
+        said(&["settings", "put", "--response-guard", "block"]),
+        "exit 0\nresponse guard  block\nconversation values  allow\n--"
+    );
     assert_eq!(
         server.run(&["settings", "get", "--json"]).ok().json(),
-        serde_json::json!({ "response_guard": "block" })
+        serde_json::json!({ "response_guard": "block", "conversation_values": "allow" })
     );
     assert_eq!(
         said(&["settings", "put", "--response-guard", "warn"]),

@@ -142,6 +142,10 @@ pub(crate) enum Command {
     /// The server is told digests of candidates, never a text, and answers with names of secrets. Exit code 1: something was
     /// found. A line with `tresor:allow` is passed over, and so are files that .gitignore and .tresorscanignore name.
     Scan(Scan),
+    /// Speak the Model Context Protocol on stdin and stdout, for an assistant that starts this
+    ///
+    /// Each message goes to the server, with this command line's token. docs/assistants.md says how to set assistants up.
+    Mcp,
     /// Print a link that opens the admin UI once
     Login,
     /// Check that the server works and this machine can use it

@@ -16,4 +16,7 @@ pub(crate) struct SettingsPut {
     /// What is done when a function would return a value of its secrets to its caller: `report` it, `block` it too, or `off`
     #[arg(long, value_name = "WHAT")]
     pub(crate) response_guard: Option<String>,
+    /// Whether an assistant may store a value that it was told in the conversation: `allow` or `forbid`
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) conversation_values: Option<String>,
 }

@@ -9,6 +9,7 @@ mod function;
 mod health;
 mod import;
 mod invoke;
+mod mcp;
 mod member;
 mod provider;
 mod request;
@@ -75,6 +76,7 @@ async fn client_command(context: &Context, command: Command) -> Done {
         Command::Account(command) => access::account(context, command).await,
         Command::Run(args) => run::run(context, args).await,
         Command::Scan(args) => scan::run(context, args).await,
+        Command::Mcp => mcp::run(context).await,
         Command::Login => access::login(context).await,
         Command::Doctor => doctor::run(context).await,
         // `run` took these.

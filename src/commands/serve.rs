@@ -59,7 +59,8 @@ fn settings(global: &Global, args: Serve) -> Done<(Config, LogFormat)> {
 
 fn start_log(format: LogFormat) -> Done {
     let filter = match std::env::var("TRESOR_LOG_FILTER") {
-        Ok(text) => EnvFilter::try_new(&text)
+        // The protocol library prints whole messages: what assistants write is not the log's.
+        Ok(text) => EnvFilter::try_new(format!("{text},rmcp=warn"))
             .map_err(|error| Failure::usage("log_filter", format!("TRESOR_LOG_FILTER: {error}")))?,
         Err(_) => EnvFilter::new("info"),
     };

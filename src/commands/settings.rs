@@ -14,9 +14,14 @@ pub(super) async fn run(context: &Context, command: SettingsCommand) -> Done {
     let client = context.client()?;
     let settings: Settings = match command {
         SettingsCommand::Get => client.get(PATH, &[]).await?,
-        SettingsCommand::Put(SettingsPut { response_guard }) => {
-            client.call(Method::PUT, PATH, &PutSettings { response_guard }).await?
+        SettingsCommand::Put(SettingsPut { response_guard, conversation_values }) => {
+            client.call(Method::PUT, PATH, &PutSettings { response_guard, conversation_values }).await?
         }
     };
-    context.output.show(&settings, |settings| fields([("response guard", Some(settings.response_guard.clone()))]))
+    context.output.show(&settings, |settings| {
+        fields([
+            ("response guard", Some(settings.response_guard.clone())),
+            ("conversation values", Some(settings.conversation_values.clone())),
+        ])
+    })
 }

@@ -12,7 +12,7 @@ import { after, before, test } from "node:test";
 import { ROOT, startServer } from "../browser/harness.mjs";
 
 const SUPABASE = path.join(ROOT, "node_modules/supabase/dist/supabase.js");
-const SCOPES = ["secrets:read", "secrets:write", "functions:read", "functions:write", "functions:invoke"];
+const SCOPES = ["secrets:read", "secrets:write", "functions:read", "functions:write", "functions:publish", "functions:invoke"];
 
 // Its binary is an optional package, and the lock file has the one of the platform that this is tested on.
 const skip = !existsSync(path.join(ROOT, `node_modules/@supabase/cli-${process.platform}-${process.arch}`)) && "its package is not here for this platform";

@@ -42,6 +42,8 @@ mod integrations;
 mod isolation;
 mod keys;
 mod mcp;
+mod mcp_elicit;
+mod mcp_hostile;
 mod openapi;
 mod postgres;
 mod refused;

@@ -6,8 +6,8 @@ use crate::api::{Answer, App, Client, random, str};
 use crate::scan::{Scanner, canary};
 use crate::secret_requests::token;
 
-const OLD: &str = "2025-11-25";
-const NEW: &str = "2026-07-28";
+pub const OLD: &str = "2025-11-25";
+pub const NEW: &str = "2026-07-28";
 
 fn request(caller: &Client, version: &str, method: &str, name: Option<&str>) -> reqwest::RequestBuilder {
     let request = caller.request("POST", "/mcp").header("accept", "application/json, text/event-stream");
@@ -19,17 +19,29 @@ fn request(caller: &Client, version: &str, method: &str, name: Option<&str>) -> 
     }
 }
 
-async fn send(caller: &Client, version: &str, id: u64, method: &str, mut params: Value) -> Answer {
+pub async fn send(caller: &Client, version: &str, id: u64, method: &str, params: Value) -> Answer {
+    send_able(caller, version, id, method, params, json!({})).await
+}
+
+/// As `send`, of a client with these capabilities.
+pub async fn send_able(
+    caller: &Client,
+    version: &str,
+    id: u64,
+    method: &str,
+    mut params: Value,
+    able: Value,
+) -> Answer {
     let name = params.get("name").or_else(|| params.get("uri")).and_then(Value::as_str).map(str::to_owned);
     if version == NEW {
         params["_meta"] = json!({ "io.modelcontextprotocol/protocolVersion": NEW,
-            "io.modelcontextprotocol/clientInfo": { "name": "test", "version": "1" }, "io.modelcontextprotocol/clientCapabilities": {} });
+            "io.modelcontextprotocol/clientInfo": { "name": "test", "version": "1" }, "io.modelcontextprotocol/clientCapabilities": able });
     }
     let body = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
     caller.send(request(caller, version, method, name.as_deref()).json(&body)).await
 }
 
-async fn tool(caller: &Client, version: &str, name: &str, arguments: Value) -> Value {
+pub async fn tool(caller: &Client, version: &str, name: &str, arguments: Value) -> Value {
     let answer =
         send(caller, version, 7, "tools/call", json!({ "name": name, "arguments": arguments })).await.expect(200);
     answer.json()["result"].clone()
@@ -52,7 +64,7 @@ async fn both_revisions_are_spoken_and_every_result_fits_its_schema() {
         let tools =
             send(&admin, version, 2, "tools/list", json!({})).await.expect(200).json()["result"]["tools"].clone();
         let tools = tools.as_array().unwrap();
-        assert!(tools.len() >= 13);
+        assert_eq!(tools.len(), 15);
         for tool in tools {
             assert!(
                 !str(&tool["description"]).is_empty() && tool["annotations"]["readOnlyHint"].is_boolean(),

@@ -5,13 +5,14 @@ use serde_json::{Value, json};
 use crate::api::{App, Client, eventually, random};
 use crate::operations::{Documented, Names, documented};
 
-const SCOPES: [&str; 17] = [
+const SCOPES: [&str; 18] = [
     "secrets:read",
     "secrets:write",
     "secrets:request",
     "secrets:scan",
     "functions:read",
     "functions:write",
+    "functions:publish",
     "functions:invoke",
     "environments:write",
     "audit:read",

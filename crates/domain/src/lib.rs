@@ -49,6 +49,6 @@ pub use policy::{Action, Denied, authorize, authorize_invoke};
 pub use resolution::Resolution;
 pub use scope::{Scope, ScopeSet};
 pub use secret_request::{SecretRequestStatus, acts_or_hides, check_reason};
-pub use settings::{ResponseGuard, Settings};
+pub use settings::{ConversationValues, ResponseGuard, Settings};
 pub use timestamp::Timestamp;
 pub use value::Value;

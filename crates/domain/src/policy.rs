@@ -52,6 +52,7 @@ actions! {
     FunctionList = "function.list" needs FunctionsRead,
     FunctionGet = "function.get" needs FunctionsRead,
     FunctionDeploy = "function.deploy" needs FunctionsWrite,
+    FunctionPublish = "function.publish" needs FunctionsPublish,
     FunctionRollback = "function.rollback" needs FunctionsWrite,
     FunctionDelete = "function.delete" needs FunctionsWrite,
     FunctionInvoke = "function.invoke" needs FunctionsInvoke,
@@ -98,6 +99,11 @@ pub enum Denied {
     /// The function is for a group that the actor is not in. Which one is not for callers to know.
     #[error("this function is for a group that you are not in: ask who manages the account to add you")]
     Group,
+    /// The account's settings say that people enter values.
+    #[error(
+        "this account does not take values that were given in a conversation: ask a person to enter it, with `request_secret`"
+    )]
+    ConversationValue,
     /// Only the account `default` can manage accounts.
     #[error("only a token of the account `default` can manage accounts")]
     NotOperator,

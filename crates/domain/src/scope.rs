@@ -42,6 +42,9 @@ scopes! {
     FunctionsRead = "functions:read",
     /// Deploy, roll back and delete functions. Code that is deployed can use the account's secrets.
     FunctionsWrite = "functions:write",
+    /// Let anybody on the network invoke a function: deploy with access `public`, or roll back to such a deployment, where the
+    /// function was not public before.
+    FunctionsPublish = "functions:publish",
     /// Invoke functions whose access is `authenticated`.
     FunctionsInvoke = "functions:invoke",
     /// Make environments.

@@ -41,17 +41,54 @@ impl ResponseGuard {
     }
 }
 
+/// What an assistant may do with a value that it was told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ConversationValues {
+    /// It may store it; the secret is marked as one that it has seen.
+    #[default]
+    Allow,
+    /// It may not: people enter values.
+    Forbid,
+}
+
+impl ConversationValues {
+    /// Reads the API's word.
+    ///
+    /// # Errors
+    /// `conversation_values_unknown`.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "allow" => Ok(Self::Allow),
+            "forbid" => Ok(Self::Forbid),
+            _ => Err(Invalid::new("conversation_values", "conversation_values_unknown", "must be `allow` or `forbid`")),
+        }
+    }
+
+    /// The API's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Forbid => "forbid",
+        }
+    }
+}
+
 /// The settings of an account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
     /// Of functions whose deployment says nothing else.
     pub response_guard: ResponseGuard,
+    /// Of the tool `put_secret`.
+    pub conversation_values: ConversationValues,
 }
 
 impl Settings {
     /// Each setting's name and text.
     pub fn to_texts(&self) -> Vec<(&'static str, String)> {
-        vec![("response_guard", self.response_guard.as_str().to_owned())]
+        vec![
+            ("response_guard", self.response_guard.as_str().to_owned()),
+            ("conversation_values", self.conversation_values.as_str().to_owned()),
+        ]
     }
 
     /// Changes the setting of that name.
@@ -61,6 +98,7 @@ impl Settings {
     pub fn set(&mut self, name: &str, text: &str) -> Result<(), Invalid> {
         match name {
             "response_guard" => self.response_guard = ResponseGuard::parse(text)?,
+            "conversation_values" => self.conversation_values = ConversationValues::parse(text)?,
             _ => return Err(Invalid::new(name, "setting_unknown", "is no setting")),
         }
         Ok(())
@@ -69,13 +107,16 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
-    use super::{ResponseGuard, Settings};
+    use super::{ConversationValues, ResponseGuard, Settings};
 
     #[test]
     fn texts_read_back() {
         let mut changed = Settings::default();
         assert_eq!(changed.set("response_guard", "block"), Ok(()));
-        assert_eq!(changed, Settings { response_guard: ResponseGuard::Block });
+        assert_eq!(changed.set("conversation_values", "forbid"), Ok(()));
+        let expected =
+            Settings { response_guard: ResponseGuard::Block, conversation_values: ConversationValues::Forbid };
+        assert_eq!(changed, expected);
         let mut read = Settings::default();
         for (name, text) in changed.to_texts() {
             assert_eq!(read.set(name, &text), Ok(()));
@@ -87,6 +128,8 @@ mod tests {
     fn rules() {
         let code = |name, text| Settings::default().set(name, text).err().map(|invalid| (invalid.field, invalid.code));
         assert_eq!(code("response_guard", "warn"), Some(("response_guard".to_owned(), "response_guard_unknown")));
+        let unknown = Some(("conversation_values".to_owned(), "conversation_values_unknown"));
+        assert_eq!(code("conversation_values", "yes"), unknown);
         assert_eq!(code("colour", "red"), Some(("colour".to_owned(), "setting_unknown")));
     }
 }

@@ -264,13 +264,13 @@ impl Tx {
     }
 
     /// Changes delivery, hosts, note, rotation and the update's time and author to the row's, and of its current version
-    /// the note, the delivery, the hosts and when it is to be rotated. `false` if there is no such secret.
+    /// the note, the findings, the delivery, the hosts and when it is to be rotated. `false` if there is no such secret.
     ///
     /// # Errors
     /// The database's.
     pub async fn update_secret(&mut self, row: &SecretRow) -> Result<bool> {
         sqlx::query(
-            "UPDATE secret_versions SET delivery = $4, hosts = $5, note = $6, rotate_by = $7 \
+            "UPDATE secret_versions SET delivery = $4, hosts = $5, note = $6, rotate_by = $7, findings = $8 \
              WHERE account = $1 AND secret_id = $2 AND version = $3",
         )
         .bind(row.account.as_str())
@@ -280,6 +280,7 @@ impl Tx {
         .bind(json_text(&row.hosts))
         .bind(&row.facts.note)
         .bind(millis(row.facts.rotate_by))
+        .bind(&row.facts.findings)
         .execute(self.connection().await?)
         .await?;
         let done = sqlx::query(

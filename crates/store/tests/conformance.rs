@@ -1023,7 +1023,7 @@ async fn settings(db: Database) {
     put(&id, "response_guard", "off").await.unwrap();
     put(&id, "response_guard", "block").await.unwrap();
     put(&id, "of_a_newer_program", "x").await.unwrap();
-    assert_eq!(store.settings(&id).await, Ok(Settings { response_guard: ResponseGuard::Block }));
+    assert_eq!(store.settings(&id).await, Ok(Settings { response_guard: ResponseGuard::Block, ..Settings::default() }));
     assert_eq!(store.settings(&other).await, Ok(Settings::default()));
     assert_eq!(put(&account_id("nobody"), "response_guard", "off").await, Err(StoreError::Missing));
     put(&id, "response_guard", "perhaps").await.unwrap();

@@ -17,7 +17,7 @@ pub use find::{
     Suggestion, agreed, browser_prefix, find, for_name, hosts_for, known_beginning, search, secrets_for_name, suggest,
 };
 pub(crate) use paste::is_stand_in;
-pub use review::{Finding, Severity, mode, review, wrong_mode};
+pub use review::{Finding, SEEN_BY_ASSISTANT, Severity, mode, review, seen_by_assistant, wrong_mode};
 
 use crate::SecretName;
 

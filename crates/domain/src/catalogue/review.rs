@@ -65,6 +65,17 @@ fn of_value(name: &SecretName, value: &str) -> Vec<Finding> {
     findings
 }
 
+/// The code of [`seen_by_assistant`].
+pub const SEEN_BY_ASSISTANT: &str = "seen_by_assistant";
+
+/// What is said of a value that was given in a conversation.
+pub fn seen_by_assistant() -> Finding {
+    warning(
+        SEEN_BY_ASSISTANT,
+        "was given in a conversation, which keeps it: have a new one made by its provider, and enter that in Tresor",
+    )
+}
+
 fn finding(severity: Severity, code: &'static str, detail: impl Into<String>) -> Finding {
     Finding { code, severity, detail: detail.into(), suggestion: None }
 }

@@ -54,6 +54,7 @@ pub(crate) async fn put(
         rotate_by: body.rotate_by,
         if_match: text(&headers, &header::IF_MATCH)?,
         if_none_match: if_none_match(&headers)?,
+        seen: false,
         idempotency_key: text(&headers, &HeaderName::from_static("idempotency-key"))?,
     };
     let put = service.put_secret(&caller, &name, input).await?;

@@ -2,18 +2,20 @@
 
 use std::time::Duration;
 
+use domain::Invalid;
 use rmcp::model::JsonObject;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use super::data;
 use super::tools::{
-    Audit, Cursor, Deploy, FindProvider, Invoke, Invoked, ListSecrets, Logs, OneFunction, OneRequest, OneSecret,
-    Providers, RollBack,
+    Audit, Cursor, DeleteSecret, Deleted, Deploy, FindProvider, Invoke, Invoked, ListSecrets, Logs, OneFunction,
+    OneRequest, OneSecret, PUT_SECRET, Providers, PutSecret, REQUEST_SECRET, RollBack,
 };
 use crate::http::problem::ApiError;
-use crate::service::{AuditQuery, Caller, Error, OnceInput, Service, Shown};
+use crate::service::{AuditQuery, Caller, Error, OnceInput, PutInput, Service, Shown};
 use crate::wire;
 
 /// Rows of one page: an assistant reads all of it.
@@ -21,16 +23,20 @@ const ROWS: u32 = 50;
 /// Providers that are told in full.
 const PROVIDERS: usize = 5;
 /// How long a look at a secret request waits.
-const WAIT: Duration = Duration::from_secs(20);
+pub(super) const WAIT: Duration = Duration::from_secs(20);
+
+/// What is asked of a tool.
+pub(super) struct Asked<'a> {
+    pub(super) tool: &'a str,
+    pub(super) arguments: JsonObject,
+    /// Of `put_secret`.
+    pub(super) value: Option<Zeroizing<String>>,
+}
 
 /// Calls a tool. `None` if there is none of that name.
-pub(super) async fn call(
-    service: &Service,
-    caller: &Caller,
-    name: &str,
-    given: JsonObject,
-) -> Option<Result<Value, ApiError>> {
-    Some(match name {
+pub(super) async fn call(service: &Service, caller: &Caller, asked: Asked<'_>) -> Option<Result<Value, ApiError>> {
+    let given = asked.arguments;
+    Some(match asked.tool {
         "find_provider" => {
             with(given, async |it: FindProvider| {
                 let found = service.list_providers(caller, &it.query).items;
@@ -55,13 +61,15 @@ pub(super) async fn call(
             with(given, async |it: OneSecret| service.check_secret(caller, &it.name, it.environment.as_deref()).await)
                 .await
         }
-        "request_secret" => {
+        REQUEST_SECRET => {
             with(given, async |it: wire::CreateSecretRequest| Ok(service.create_secret_request(caller, it).await?.0))
                 .await
         }
         "get_secret_request" => {
             with(given, async |it: OneRequest| service.get_secret_request(caller, &it.id, WAIT).await).await
         }
+        PUT_SECRET => with(given, async |it: PutSecret| put(service, caller, it, asked.value).await).await,
+        "delete_secret" => with(given, async |it: DeleteSecret| delete(service, caller, it).await).await,
         "deploy_function" => {
             with(given, async |it: Deploy| {
                 let name = it.name.clone();
@@ -110,15 +118,43 @@ async fn with<T: DeserializeOwned, R: Serialize>(
     given: JsonObject,
     act: impl AsyncFnOnce(T) -> Result<R, Error>,
 ) -> Result<Value, ApiError> {
-    // Through the API's own reader, whose errors quote nothing of what was sent.
-    let bytes = serde_json::to_vec(&given).unwrap_or_default();
-    let input = crate::http::body::parse(&bytes).map_err(ApiError::from)?;
-    let done = act(input).await.map_err(ApiError::from)?;
+    let input = read(given).map_err(ApiError::from)?;
+    act(input).await.map(shown).map_err(ApiError::from)
+}
+
+/// Through the API's own reader, whose errors quote nothing of what was sent.
+pub(super) fn read<T: DeserializeOwned>(given: JsonObject) -> Result<T, Invalid> {
+    crate::http::body::parse(&serde_json::to_vec(&given).unwrap_or_default())
+}
+
+/// What came of a call, so that it can be shown.
+pub(super) fn shown(done: impl Serialize) -> Value {
     let mut value = data::visible(serde_json::to_value(done).unwrap_or_default());
     if let Some(fields) = value.as_object_mut() {
         fields.insert("notice".to_owned(), json!(data::NOTICE));
     }
-    Ok(value)
+    value
+}
+
+async fn put(
+    service: &Service,
+    caller: &Caller,
+    it: PutSecret,
+    value: Option<Zeroizing<String>>,
+) -> Result<wire::StoredSecret, Error> {
+    let value = value.ok_or_else(|| Invalid::new("value", "json_invalid", "must be given, as text"))?;
+    let input = PutInput { environment: it.environment, delivery: it.delivery, note: it.note, ..PutInput::default() };
+    Ok(service.put_seen_secret(caller, &it.name, value, input).await?.stored)
+}
+
+async fn delete(service: &Service, caller: &Caller, it: DeleteSecret) -> Result<Deleted, Error> {
+    if it.confirm != it.name {
+        let rule = "must be the secret's name once more: ask the user before you give it";
+        return Err(Invalid::new("confirm", "confirm_differs", rule).into());
+    }
+    let environment = it.environment.as_deref();
+    service.delete_secret(caller, &it.name, environment).await?;
+    Ok(Deleted { name: it.name, environment: it.environment.unwrap_or_else(|| "production".to_owned()) })
 }
 
 fn deployment(it: Deploy) -> wire::PutFunction {

@@ -8,11 +8,13 @@ use rmcp::model::{
 };
 use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{call, data, guide, tools};
+use super::call::Asked;
+use super::elicit::{self, Next};
+use super::{Given, call, data, guide, tools};
 use crate::http::problem::ApiError;
-use crate::service::{Caller, Service};
+use crate::service::{Caller, Error, Service};
 
 const INSTRUCTIONS: &str = "Tresor stores credentials and runs the functions that use them. To add an integration: find_provider, then \
 request_secret for each credential (a person enters it; you never see it), then deploy_function with code that reads it by name, \
@@ -25,12 +27,14 @@ pub(super) struct Handler {
     pub(super) service: Service,
 }
 
-/// Who asks: put beside the request when its token was checked.
+/// What was put beside the request before the library read it.
+fn beside<T: Clone + Send + Sync + 'static>(context: &RequestContext<RoleServer>) -> Option<T> {
+    context.extensions.get::<http::request::Parts>()?.extensions.get().cloned()
+}
+
+/// Who asks.
 fn caller(context: &RequestContext<RoleServer>) -> Result<Caller, ErrorData> {
-    let parts = context.extensions.get::<http::request::Parts>();
-    parts
-        .and_then(|parts| parts.extensions.get::<Caller>().cloned())
-        .ok_or_else(|| ErrorData::internal_error("nobody asks", None))
+    beside(context).ok_or_else(|| ErrorData::internal_error("nobody asks", None))
 }
 
 /// A refusal, so that the model can read it and do better.
@@ -38,6 +42,36 @@ fn refused(error: &ApiError) -> CallToolResult {
     let fields: Vec<_> = error.fields().iter().map(|field| json!({ "field": field.field, "code": field.code, "detail": field.detail, "line": field.line, "column": field.column })).collect();
     let told = data::visible(json!({ "code": error.code(), "detail": error.detail(), "errors": fields }));
     CallToolResult::error(vec![ContentBlock::text(data::delimited(&told))])
+}
+
+fn told(value: Value) -> CallToolResponse {
+    let mut result = CallToolResult::success(vec![ContentBlock::text(data::delimited(&value))]);
+    result.structured_content = Some(value);
+    result.into()
+}
+
+impl Handler {
+    /// `request_secret`, of a client that shows the link by itself.
+    async fn request_by_link(
+        &self,
+        caller: &Caller,
+        request: &CallToolRequestParams,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let arguments = request.arguments.clone().unwrap_or_default();
+        let of = elicit::call_of(&request.name, &arguments);
+        let next = match &request.request_state {
+            Some(state) => elicit::resume(&self.service, caller, &of, state, elicit::answer(request)).await,
+            None => elicit::begin(&self.service, caller, &of, arguments).await,
+        };
+        match next {
+            Ok(Next::Ask(question)) => Ok((*question).into()),
+            Ok(Next::Tell(request)) => Ok(told(call::shown(*request))),
+            Err(Error::Invalid(fields)) if fields.iter().any(|field| field.field == "requestState") => {
+                Err(ErrorData::invalid_params("requestState is of another call, or too old", None))
+            }
+            Err(error) => Ok(refused(&error.into()).into()),
+        }
+    }
 }
 
 impl ServerHandler for Handler {
@@ -65,18 +99,16 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let caller = caller(&context)?;
-        let given = request.arguments.unwrap_or_default();
-        let Some(done) = call::call(&self.service, &caller, &request.name, given).await else {
-            return Err(ErrorData::invalid_params("there is no tool of this name", None));
-        };
-        Ok(match done {
-            Ok(value) => {
-                let mut result = CallToolResult::success(vec![ContentBlock::text(data::delimited(&value))]);
-                result.structured_content = Some(value);
-                result.into()
-            }
-            Err(error) => refused(&error).into(),
-        })
+        if request.name == tools::REQUEST_SECRET && (request.request_state.is_some() || elicit::shows_links(&context)) {
+            return self.request_by_link(&caller, &request).await;
+        }
+        let value = beside::<Given>(&context).and_then(|given| given.0.lock().ok()?.take());
+        let asked = Asked { tool: &request.name, arguments: request.arguments.unwrap_or_default(), value };
+        match call::call(&self.service, &caller, asked).await {
+            Some(Ok(value)) => Ok(told(value)),
+            Some(Err(error)) => Ok(refused(&error).into()),
+            None => Err(ErrorData::invalid_params("there is no tool of this name", None)),
+        }
     }
 
     async fn list_prompts(

@@ -5,13 +5,14 @@
 
 mod call;
 mod data;
+mod elicit;
 mod frame;
 mod guide;
 mod handler;
 mod schema;
 mod tools;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -21,11 +22,16 @@ use axum::{Extension, Router};
 use domain::limits;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use zeroize::Zeroizing;
 
 use crate::http::body;
 use crate::http::problem::ApiError;
 use crate::service::{Caller, Service};
 use handler::Handler;
+
+/// The value of a `put_secret`, beside its request. Whoever acts on it takes it out.
+#[derive(Clone, Default)]
+struct Given(Arc<Mutex<Option<Zeroizing<String>>>>);
 
 type Endpoint = StreamableHttpService<Handler, NeverSessionManager>;
 
@@ -61,8 +67,10 @@ async fn respond(
         Ok(message) => message,
         Err(invalid) => return ApiError::from(invalid).into_response(),
     };
+    drop(bytes);
     // What the library reads is what was read here.
-    let body = Body::from(serde_json::to_vec(&message).unwrap_or_default());
+    let body = Body::from(serde_json::to_vec(&message.json).unwrap_or_default());
+    parts.extensions.insert(Given(Arc::new(Mutex::new(message.value))));
     parts.headers.remove(axum::http::header::CONTENT_LENGTH);
     parts.headers.remove(axum::http::header::AUTHORIZATION);
     parts.extensions.insert(caller);

@@ -16,6 +16,8 @@ pub(super) fn of<T: ToSchema + PartialSchema>() -> Arc<JsonObject> {
     if !definitions.is_empty() {
         schema["$defs"] = Value::Object(definitions);
     }
+    // Of what is put together by `allOf` nothing says it, and the protocol asks for it.
+    schema["type"] = json!("object");
     local(&mut schema);
     Arc::new(schema.as_object().cloned().unwrap_or_default())
 }

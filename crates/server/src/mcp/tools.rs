@@ -43,6 +43,45 @@ pub(super) struct OneSecret {
     pub(super) environment: Option<String>,
 }
 
+// `value` never gets here: it was taken out of the message (`frame`), and this only tells that something else stood in its
+// place.
+/// What to store.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PutSecret {
+    /// A descriptive name, such as `SENDGRID_API_KEY`: `[A-Z_][A-Z0-9_]*`.
+    pub(super) name: String,
+    /// The value, exactly as the user gave it.
+    #[serde(default, rename = "value")]
+    #[schema(value_type = String, required = true)]
+    pub(super) _value: Option<serde::de::IgnoredAny>,
+    /// `production` if left out.
+    pub(super) environment: Option<String>,
+    /// What a person should know about it; no value.
+    pub(super) note: Option<String>,
+    /// `env`, or `brokered`: functions get a placeholder, and the value only goes to the hosts of its provider.
+    pub(super) delivery: Option<String>,
+}
+
+/// Which secret to delete.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DeleteSecret {
+    /// The secret's name.
+    pub(super) name: String,
+    /// `production` if left out.
+    pub(super) environment: Option<String>,
+    /// The secret's name once more, when the user has said that it shall be deleted.
+    pub(super) confirm: String,
+}
+
+/// What was deleted.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Deleted {
+    pub(super) name: String,
+    pub(super) environment: String,
+}
+
 /// Which secret request is meant.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -160,8 +199,15 @@ pub(super) struct Audit {
     pub(super) cursor: Option<String>,
 }
 
+/// The tool whose client may show a link.
+pub(super) const REQUEST_SECRET: &str = "request_secret";
+/// The tool whose messages hold a value.
+pub(super) const PUT_SECRET: &str = "put_secret";
+
 /// What a tool does to the world, as clients are told.
 enum Does {
+    /// What was there before is gone.
+    Ends,
     /// It reads, and asks nobody outside.
     Reads,
     /// It reads or runs something that may reach services outside.
@@ -182,6 +228,7 @@ fn tool(
     let hints = match does {
         Does::Reads => hints.read_only(true).idempotent(true).open_world(false),
         Does::Reaches { read_only } => hints.read_only(read_only).destructive(false).open_world(true),
+        Does::Ends => hints.read_only(false).destructive(true).idempotent(true).open_world(false),
         Does::Adds => hints.read_only(false).destructive(false).open_world(false),
     };
     let mut tool = Tool::new(name, what, takes);
@@ -193,7 +240,7 @@ fn tool(
 
 /// Every tool, in the order in which an integration uses them.
 pub(super) static ALL: LazyLock<Vec<Tool>> = LazyLock::new(|| {
-    use Does::{Adds, Reaches, Reads};
+    use Does::{Adds, Ends, Reaches, Reads};
     vec![
         tool(
             "find_provider",
@@ -228,7 +275,7 @@ pub(super) static ALL: LazyLock<Vec<Tool>> = LazyLock::new(|| {
             Reaches { read_only: true },
         ),
         tool(
-            "request_secret",
+            REQUEST_SECRET,
             "Ask a person for a secret",
             "Asks the user to enter a credential on a page of Tresor. Use it whenever one is needed: you learn that it was stored, never the value. Do not ask for values in the conversation.",
             schema::of::<wire::CreateSecretRequest>(),
@@ -242,6 +289,22 @@ pub(super) static ALL: LazyLock<Vec<Tool>> = LazyLock::new(|| {
             schema::of::<OneRequest>(),
             schema::of::<wire::SecretRequest>(),
             Reads,
+        ),
+        tool(
+            PUT_SECRET,
+            "Store a secret that you were told",
+            "Stores a credential that the user has already given in this conversation; use request_secret for any other. It is marked as seen by an assistant: advise the user to have a new one made by the provider and to enter that in Tresor. Never repeat the value.",
+            schema::of::<PutSecret>(),
+            schema::of::<wire::StoredSecret>(),
+            Adds,
+        ),
+        tool(
+            "delete_secret",
+            "Delete a secret",
+            "Deletes a secret with all its versions, for good. Ask the user first.",
+            schema::of::<DeleteSecret>(),
+            schema::of::<Deleted>(),
+            Ends,
         ),
         tool(
             "deploy_function",

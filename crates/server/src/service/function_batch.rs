@@ -9,6 +9,7 @@ use store::{ActiveDeployment, ActiveRow, DeploymentRow, FunctionRow};
 
 use super::deployment::{StoredLimits, texts};
 use super::members::check_group;
+use super::publish::MayPublish;
 use super::{Caller, Error, Service};
 use crate::wire;
 
@@ -67,7 +68,8 @@ impl Service {
             permitted.push((name, *number, permit));
         }
         let (account, target) = (caller.actor.account.clone(), environment.clone());
-        let active = self
+        let may_publish = MayPublish::of(caller, environment);
+        let done = self
             .store
             .write(move |tx| {
                 Box::pin(async move {
@@ -77,6 +79,7 @@ impl Service {
                         let found = tx.deployment(&account, &function.id, number).await?;
                         let deployment = found.ok_or(Error::not_found("deployment"))?;
                         check_group(tx, &account, &deployment.access).await?;
+                        may_publish.check(tx, &function, &target, &deployment.access).await?;
                         let row = ActiveRow {
                             function_id: function.id.clone(),
                             environment: target.clone(),
@@ -91,7 +94,8 @@ impl Service {
                     Ok::<_, Error>(done)
                 })
             })
-            .await?;
+            .await;
+        let active = self.published(caller, environment, "", done).await?;
         self.active_changed(&caller.actor.account, environment);
         Ok(active)
     }

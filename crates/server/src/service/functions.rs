@@ -11,6 +11,7 @@ use super::caller::{Caller, Permit};
 use super::deployment::{Checked, Wanted, check, texts};
 use super::imports;
 use super::members::check_group;
+use super::publish::MayPublish;
 use super::references::references;
 use super::secrets::{environment_or_production, unknown_environment};
 use super::{Error, Service, new_id, paging, show};
@@ -38,6 +39,7 @@ impl Service {
         let name = FunctionName::parse(name)?;
         let environment = environment_or_production(input.environment.as_deref())?;
         let permit = self.permit(caller, Action::FunctionDeploy, Some(&environment), name.as_str()).await?;
+        let resource = name.to_string();
         let checked = check(caller, name, environment, input)?;
         self.environment(&checked.account, &checked.environment).await?;
         let bundler = &self.functions()?.bundler;
@@ -53,10 +55,14 @@ impl Service {
             (checked, bundle, reads)
         });
         let (checked, bundle, reads) = parsed.await.map_err(|_| Error::Broken("a deployment could not be parsed"))?;
-        let (function, deployment, missing) = self
+        let may_publish = MayPublish::of(caller, &environment);
+        let stored = self
             .store
-            .write(move |tx| Box::pin(async move { checked.store(tx, permit, bundle, reads, activate).await }))
-            .await?;
+            .write(move |tx| {
+                Box::pin(async move { checked.store(tx, permit, bundle, reads, (activate, may_publish)).await })
+            })
+            .await;
+        let (function, deployment, missing) = self.published(caller, &environment, &resource, stored).await?;
         if !activate {
             return Ok(show::deployment(&function.name, &deployment, Vec::new(), missing));
         }
@@ -75,7 +81,8 @@ impl Service {
         let (name, environment) = (FunctionName::parse(name)?, environment_or_production(environment)?);
         let permit = self.permit(caller, Action::FunctionRollback, Some(&environment), name.as_str()).await?;
         let (account, target) = (caller.actor.account.clone(), environment.clone());
-        let (function, deployment, missing) = self
+        let (resource, may_publish) = (name.to_string(), MayPublish::of(caller, &environment));
+        let done = self
             .store
             .write(move |tx| {
                 Box::pin(async move {
@@ -86,6 +93,7 @@ impl Service {
                     let deployment =
                         tx.deployment(&account, &function.id, number).await?.ok_or(Error::not_found("deployment"))?;
                     check_group(tx, &account, &deployment.access).await?;
+                    may_publish.check(tx, &function, &target, &deployment.access).await?;
                     let active = ActiveRow {
                         function_id: function.id.clone(),
                         environment: target,
@@ -99,7 +107,8 @@ impl Service {
                     Ok::<_, Error>((function, deployment, missing))
                 })
             })
-            .await?;
+            .await;
+        let (function, deployment, missing) = self.published(caller, &environment, &resource, done).await?;
         self.active_changed(&caller.actor.account, &environment);
         let active_in = self.active_in(&caller.actor.account, &function.name, number).await?;
         Ok(show::deployment(&function.name, &deployment, active_in, missing))
@@ -268,7 +277,7 @@ impl Checked {
         permit: Permit,
         bundle: runtime::Bundle,
         reads: Reads,
-        activate: bool,
+        (activate, may_publish): (bool, MayPublish),
     ) -> Result<(FunctionRow, DeploymentRow, Vec<String>), Error> {
         let now = permit.time();
         check_group(tx, &self.account, &self.access).await?;
@@ -322,6 +331,7 @@ impl Checked {
             updated_at: now,
         };
         let event = if activate {
+            may_publish.check(tx, &function, &active.environment, &deployment.access).await?;
             tx.set_active(&self.account, &active).await?;
             permit.done()
         } else {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use domain::catalogue::{self, Finding, Severity, hosts_for};
 use domain::mask::mask;
 use domain::{
-    AccountId, Action, Delivery, EnvironmentName, HostPattern, Invalid, SecretId, SecretName, SecretRequestStatus,
-    Timestamp, Value, limits,
+    AccountId, Action, ConversationValues, Delivery, Denied, EnvironmentName, HostPattern, Invalid, SecretId,
+    SecretName, SecretRequestStatus, Timestamp, Value, limits,
 };
 use envelope::{AccountKey, Binding};
 use store::{IdempotencyRow, SecretRow, ValueFacts};
@@ -38,6 +38,8 @@ pub(crate) struct PutInput {
     pub(crate) if_match: Option<String>,
     /// The secret must not exist yet.
     pub(crate) if_none_match: bool,
+    /// It was given in a conversation with an assistant, which keeps it.
+    pub(crate) seen: bool,
     /// A repeat with the same key and content answers as the first did, and changes nothing.
     pub(crate) idempotency_key: Option<String>,
 }
@@ -95,6 +97,7 @@ pub(super) struct Checked {
     /// Its provider's hosts, if name and value agree on whose it is: for a brokered secret that has none.
     known_hosts: Vec<String>,
     settings: Settings,
+    seen: bool,
     if_match: Option<String>,
     if_none_match: bool,
     idempotency: Option<(String, [u8; 32])>,
@@ -107,6 +110,25 @@ pub(super) struct Checked {
 impl Service {
     /// Stores a secret or a new version of it. When this returns, no invocation that starts later sees the old value.
     pub(crate) async fn put_secret(&self, caller: &Caller, name: &str, input: PutInput) -> Result<Put, Error> {
+        self.put_for(caller, name, input, None).await
+    }
+
+    /// As [`Service::put_secret`], of a value that an assistant was told, where the account takes such.
+    pub(crate) async fn put_seen_secret(
+        &self,
+        caller: &Caller,
+        name: &str,
+        mut value: Zeroizing<String>,
+        input: PutInput,
+    ) -> Result<Put, Error> {
+        let settings = self.store.settings(&caller.actor.account).await?;
+        if settings.conversation_values == ConversationValues::Forbid {
+            let (name, environment) =
+                (SecretName::parse(name)?, environment_or_production(input.environment.as_deref())?);
+            self.audit_denied(caller, Action::SecretPut, Some(&environment), name.as_str()).await?;
+            return Err(Denied::ConversationValue.into());
+        }
+        let input = PutInput { value: std::mem::take(&mut *value), seen: true, ..input };
         self.put_for(caller, name, input, None).await
     }
 
@@ -196,6 +218,7 @@ impl Checked {
             return Err(Error::RequestEnded(SecretRequestStatus::Fulfilled));
         }
         let event = permit.done().detail("version", row.version).detail("delivery", row.delivery.as_str());
+        let event = if self.seen { event.detail("seen_by_assistant", true) } else { event };
         let event = if row.hosts.is_empty() { event } else { event.detail("hosts", row.hosts.join(" ")) };
         // A put that changed nothing too: it told that the value is this one.
         tx.append_audit(&event.detail("outcome", outcome.as_str())).await?;
@@ -309,6 +332,11 @@ impl Checked {
         row.hosts = self.hosts_or_known(row.delivery, row.hosts);
         delivered(row.delivery, &row.hosts)?;
         self.settings.apply(&mut row);
+        // Who stored it first may have kept it to himself; that is over.
+        let known = |code: &str| code == catalogue::SEEN_BY_ASSISTANT;
+        if self.seen && !row.facts.findings.split(' ').any(known) {
+            row.facts.findings = format!("{} {}", row.facts.findings, catalogue::SEEN_BY_ASSISTANT).trim().to_owned();
+        }
         Ok(row)
     }
 
@@ -405,12 +433,14 @@ pub(super) fn check(
         }
         _ => Vec::new(),
     };
+    let mut findings = catalogue::review(&name, value.expose(), None);
+    findings.extend(input.seen.then(catalogue::seen_by_assistant));
     let shown = hex::encode(key.fingerprint("mask", value.expose().as_bytes()));
     Ok(Checked {
         account: caller.actor.account.clone(),
         mask: mask(&value, &shown),
         fingerprint: key.fingerprint(OF_VALUES, value.expose().as_bytes()),
-        findings: catalogue::review(&name, value.expose(), None),
+        findings,
         mode: catalogue::mode(&name, value.expose()),
         name,
         environment,
@@ -419,6 +449,7 @@ pub(super) fn check(
         hosts,
         known_hosts,
         settings,
+        seen: input.seen,
         if_match: input.if_match,
         if_none_match: input.if_none_match,
         idempotency: idempotency.transpose()?,

@@ -19,9 +19,9 @@ impl Service {
         input: wire::PutSettings,
     ) -> Result<wire::Settings, Error> {
         let permit = self.permit(caller, Action::SettingsPut, None, "").await?;
-        let wire::PutSettings { response_guard } = input;
-        let given: Vec<_> =
-            [("response_guard", response_guard)].into_iter().filter_map(|(name, text)| Some((name, text?))).collect();
+        let wire::PutSettings { response_guard, conversation_values } = input;
+        let given = [("response_guard", response_guard), ("conversation_values", conversation_values)];
+        let given: Vec<_> = given.into_iter().filter_map(|(name, text)| Some((name, text?))).collect();
         let mut checked = Settings::default();
         for (name, text) in &given {
             checked.set(name, text)?;
@@ -61,5 +61,8 @@ impl Service {
 }
 
 fn shown(settings: &Settings) -> wire::Settings {
-    wire::Settings { response_guard: settings.response_guard.as_str().to_owned() }
+    wire::Settings {
+        response_guard: settings.response_guard.as_str().to_owned(),
+        conversation_values: settings.conversation_values.as_str().to_owned(),
+    }
 }

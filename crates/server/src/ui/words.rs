@@ -7,12 +7,13 @@ use maud::{Markup, html};
 use super::text::visible;
 
 /// Whether successes of an action are in the log. Reading leaves an event only when it is refused, and so
-/// does sending a brokered value: what was sent is on the record of the invocation.
+/// does sending a brokered value: what was sent is on the record of the invocation. That a function was made public is in
+/// the event of its deployment.
 pub(super) fn is_logged(action: Action) -> bool {
     use Action::{
-        AccountList, AuditList, FunctionGet, FunctionInvoke, FunctionList, GroupList, InvocationList, IssuerList,
-        MemberList, SecretGet, SecretList, SecretRequestGet, SecretRequestList, SecretSend, SettingsGet, TokenList,
-        WallList,
+        AccountList, AuditList, FunctionGet, FunctionInvoke, FunctionList, FunctionPublish, GroupList, InvocationList,
+        IssuerList, MemberList, SecretGet, SecretList, SecretRequestGet, SecretRequestList, SecretSend, SettingsGet,
+        TokenList, WallList,
     };
     !matches!(
         action,
@@ -21,6 +22,7 @@ pub(super) fn is_logged(action: Action) -> bool {
             | FunctionGet
             | FunctionInvoke
             | FunctionList
+            | FunctionPublish
             | GroupList
             | InvocationList
             | IssuerList
@@ -59,6 +61,7 @@ pub(super) fn title(action: Action) -> &'static str {
         Action::FunctionList => "Functions listed",
         Action::FunctionGet => "Function looked up",
         Action::FunctionDeploy => "Function deployed",
+        Action::FunctionPublish => "Function made public",
         Action::FunctionRollback => "Function rolled back",
         Action::FunctionDelete => "Function deleted",
         Action::FunctionInvoke => "Function invoked",
@@ -210,6 +213,7 @@ fn wanted(event: &AuditEvent) -> Markup {
         "function.list" => html! { "list functions" },
         "function.get" => html! { "look up the function" (name) },
         "function.deploy" => html! { "deploy" (name) },
+        "function.publish" => html! { "make" (name) " public" },
         "function.rollback" => html! { "roll back" (name) },
         "function.delete" => html! { "delete the function" (name) },
         "function.invoke" => html! { "invoke" (name) },

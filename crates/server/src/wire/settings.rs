@@ -10,6 +10,9 @@ pub struct Settings {
     /// otherwise: `report` (it goes out, and the audit log and the admin UI tell of it), `block` (it does not go out
     /// either) or `off`.
     pub response_guard: String,
+    /// Whether an assistant may store a value that it was told in the conversation: `allow` (it does, and the secret is
+    /// marked as one that it has seen) or `forbid` (people enter values).
+    pub conversation_values: String,
 }
 
 /// Changes settings. What is left out stays as it is.
@@ -19,4 +22,7 @@ pub struct PutSettings {
     /// `report`, `block` or `off`; `report` until it is put.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub response_guard: Option<String>,
+    /// `allow` or `forbid`; `allow` until it is put.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conversation_values: Option<String>,
 }

@@ -3,6 +3,7 @@
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
+use domain::catalogue;
 use maud::{Markup, html};
 
 use super::fields::{self, Problems};
@@ -173,6 +174,9 @@ impl Known {
         html! {
             section aria-label="About this secret" {
                 p.big-mask { (mask(&secret.mask)) }
+                @if secret.findings.iter().any(|code| code == catalogue::SEEN_BY_ASSISTANT) {
+                    p.notice.bad { "This value was given in a conversation with an assistant, which keeps it. Have a new one made by its provider, enter that here, and end the old one there." }
+                }
                 dl.facts {
                     div { dt { "Environment" } dd { (secret.environment) } }
                     div { dt { "Version" } dd { (secret.version) } }
