@@ -141,7 +141,7 @@ impl Proxy {
         let Some(id) = message.id else { return Vec::new() };
         let answers = done.unwrap_or_else(|failure| vec![error(&id, -32000, &said(&failure))]);
         if message.method.as_deref() == Some("initialize") {
-            let version = answers.first().and_then(|answer| answer["result"]["protocolVersion"].as_str());
+            let version = answers.first().and_then(|answer| answer.pointer("/result/protocolVersion")?.as_str());
             *self.negotiated.lock().unwrap_or_else(PoisonError::into_inner) = version.map(str::to_owned);
         }
         answers

@@ -10,16 +10,19 @@ use utoipa::{PartialSchema, ToSchema};
 pub(super) fn of<T: ToSchema + PartialSchema>() -> Arc<JsonObject> {
     let mut named = Vec::new();
     T::schemas(&mut named);
-    let mut schema = serde_json::to_value(T::schema()).unwrap_or_default();
+    let mut schema = match serde_json::to_value(T::schema()) {
+        Ok(Value::Object(schema)) => schema,
+        _ => JsonObject::new(),
+    };
     let definitions: JsonObject =
         named.into_iter().map(|(name, schema)| (name, serde_json::to_value(schema).unwrap_or_default())).collect();
     if !definitions.is_empty() {
-        schema["$defs"] = Value::Object(definitions);
+        schema.insert("$defs".to_owned(), Value::Object(definitions));
     }
     // Of what is put together by `allOf` nothing says it, and the protocol asks for it.
-    schema["type"] = json!("object");
-    local(&mut schema);
-    Arc::new(schema.as_object().cloned().unwrap_or_default())
+    schema.insert("type".to_owned(), json!("object"));
+    schema.values_mut().for_each(local);
+    Arc::new(schema)
 }
 
 /// The schema of a page of `T`.
