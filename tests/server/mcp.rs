@@ -64,7 +64,7 @@ async fn both_revisions_are_spoken_and_every_result_fits_its_schema() {
         let tools =
             send(&admin, version, 2, "tools/list", json!({})).await.expect(200).json()["result"]["tools"].clone();
         let tools = tools.as_array().unwrap();
-        assert_eq!(tools.len(), 15);
+        assert_eq!(tools.len(), 16);
         for tool in tools {
             assert!(
                 !str(&tool["description"]).is_empty() && tool["annotations"]["readOnlyHint"].is_boolean(),
@@ -79,6 +79,7 @@ async fn both_revisions_are_spoken_and_every_result_fits_its_schema() {
             ("find_provider", json!({ "query": "SendGrid" })),
             ("list_secrets", json!({})),
             ("get_secret", json!({ "name": "KEY" })),
+            ("secret_health", json!({})),
             ("list_functions", json!({})),
             ("list_audit", json!({})),
         ] {
@@ -239,5 +240,28 @@ async fn parallel_clients_never_get_each_others_answers() {
     }
     while let Some(done) = running.join_next().await {
         done.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_assistant_that_knows_nothing_finds_its_way() {
+    let app = App::start();
+    let nobody = app.anonymous();
+    let first = nobody.get("/llms.txt").await.expect(200);
+    assert_eq!(first.header("content-type"), "text/plain; charset=utf-8");
+    let text = first.text();
+    assert!(text.starts_with("# Tresor\n\n> ") && text.contains("secret request"), "{text}");
+    // Whatever it links to is here.
+    let links: Vec<_> = text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()).collect();
+    assert_eq!(links.len(), 5);
+    for link in links {
+        nobody.get(link).await.expect(200);
+    }
+    // What it tells to call is in the API's description.
+    let described = nobody.get("/openapi.json").await.expect(200).text();
+    for path in text.split('`').filter_map(|code| code.split_once(" /api").map(|(_, path)| format!("/api{path}"))) {
+        let path = path.split(['?', ' ', '{']).next().unwrap().trim_end_matches('/');
+        let known = path.replace("/functions/mail", "/functions/{name}");
+        assert!(described.contains(&known), "{path}");
     }
 }

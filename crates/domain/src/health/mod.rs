@@ -59,6 +59,8 @@ pub enum Ailment {
     WrongMode,
     /// A name that makes build tools publish its value.
     BrowserExposed,
+    /// An assistant was told the value in a conversation, which keeps it.
+    SeenByAssistant,
     /// The public half of a pair, stored as the secret one.
     Publishable,
     /// It is to be replaced within a week.
@@ -80,6 +82,7 @@ impl Ailment {
             Self::BadlyFormatted => "badly_formatted",
             Self::WrongMode => "wrong_mode",
             Self::BrowserExposed => "browser_exposed",
+            Self::SeenByAssistant => "seen_by_assistant",
             Self::Publishable => "publishable",
             Self::DueSoon => "due_soon",
             Self::Duplicated => "duplicated",

@@ -18,7 +18,7 @@ pub fn examine(known: &Known<'_>, patience: &Patience) -> Vec<Complaint> {
 }
 
 fn of_code(known: &Known<'_>, code: &str) -> Option<Complaint> {
-    use Ailment::{BadlyFormatted, BrowserExposed, Publishable};
+    use Ailment::{BadlyFormatted, BrowserExposed, Publishable, SeenByAssistant};
     use Urgency::{Low, Medium};
     const AGAIN: &str = "Put the value again, as its provider shows it.";
     let (code, is_note) = code.strip_prefix('~').map_or((code, false), |code| (code, true));
@@ -44,6 +44,13 @@ fn of_code(known: &Known<'_>, code: &str) -> Option<Complaint> {
             let advice = "Put it under a name without the prefix, change the code to that, then delete this one. If a page was ever built with it, get a new value first.";
             Complaint::new(Medium, BrowserExposed, detail, Remedy::Rename, advice)
         }
+        catalogue::SEEN_BY_ASSISTANT => Complaint::new(
+            Medium,
+            SeenByAssistant,
+            "was given in a conversation with an assistant, which keeps it",
+            Remedy::Replace,
+            "Make a new one where it comes from, put it here yourself, then revoke the old one.",
+        ),
         _ => {
             let (urgency, detail) = form(code)?;
             let urgency = if is_note { Low } else { urgency };
@@ -56,7 +63,8 @@ fn of_code(known: &Known<'_>, code: &str) -> Option<Complaint> {
 }
 
 /// Codes of the catalogue that are told. The others say how something could be nicer.
-const CODES: [&str; 18] = [
+const CODES: [&str; 19] = [
+    catalogue::SEEN_BY_ASSISTANT,
     "publishable",
     "publishable_as_secret",
     "browser_exposed_name",

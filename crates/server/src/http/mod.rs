@@ -11,6 +11,7 @@ mod gateway;
 mod guard;
 mod health;
 mod inject;
+mod llms;
 mod members;
 mod openapi;
 mod page;
@@ -56,6 +57,7 @@ fn router(service: Service) -> Router {
         .merge(supabase::router())
         .merge(ui::router())
         .merge(mcp::router(&service))
+        .merge(llms::router())
         .route("/openapi.json", get(move || openapi::serve(document.clone())))
         .route("/metrics", get(health::metrics))
         .fallback(not_found)

@@ -11,8 +11,8 @@ use zeroize::Zeroizing;
 
 use super::data;
 use super::tools::{
-    Audit, Cursor, DeleteSecret, Deleted, Deploy, FindProvider, Invoke, Invoked, ListSecrets, Logs, OneFunction,
-    OneRequest, OneSecret, PUT_SECRET, Providers, PutSecret, REQUEST_SECRET, RollBack,
+    Audit, Cursor, DeleteSecret, Deleted, Deploy, FindProvider, Health, Invoke, Invoked, ListSecrets, Logs,
+    OneFunction, OneRequest, OneSecret, PUT_SECRET, Providers, PutSecret, REQUEST_SECRET, RollBack,
 };
 use crate::http::problem::ApiError;
 use crate::service::{AuditQuery, Caller, Error, OnceInput, PutInput, Service, Shown};
@@ -56,6 +56,9 @@ pub(super) async fn call(service: &Service, caller: &Caller, asked: Asked<'_>) -
                 Ok(service.get_secret(caller, &it.name, it.environment.as_deref()).await?.0)
             })
             .await
+        }
+        "secret_health" => {
+            with(given, async |it: Health| service.secret_health(caller, it.environment.as_deref(), None).await).await
         }
         "check_secret" => {
             with(given, async |it: OneSecret| service.check_secret(caller, &it.name, it.environment.as_deref()).await)

@@ -33,6 +33,14 @@ pub(super) struct ListSecrets {
     pub(super) cursor: Option<String>,
 }
 
+/// Which secrets are looked at.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Health {
+    /// Only this environment; all if left out.
+    pub(super) environment: Option<String>,
+}
+
 /// Which secret is meant.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -264,6 +272,14 @@ pub(super) static ALL: LazyLock<Vec<Tool>> = LazyLock::new(|| {
             "Mask, metadata and users of one secret, never its value. Fails if there is none of that name.",
             schema::of::<OneSecret>(),
             schema::of::<wire::Secret>(),
+            Reads,
+        ),
+        tool(
+            "secret_health",
+            "See what should be done about secrets",
+            "What is missing, overdue, badly formatted, stored twice, exposed by its name or unused, and what to do about it.",
+            schema::of::<Health>(),
+            schema::of::<wire::SecretHealth>(),
             Reads,
         ),
         tool(

@@ -137,6 +137,7 @@ fn word(kind: &str) -> &'static str {
         "badly_formatted" => "Odd value",
         "wrong_mode" => "Other mode",
         "browser_exposed" => "Exposed name",
+        "seen_by_assistant" => "Told an assistant",
         "publishable" => "Publishable",
         "due_soon" => "Due soon",
         "duplicated" => "Duplicated",

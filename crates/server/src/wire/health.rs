@@ -35,7 +35,7 @@ pub struct HealthCounts {
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct HealthFinding {
     /// `missing` (a function reads it and it has no value), `overdue`, `badly_formatted`, `wrong_mode` (a test key in
-    /// production or the other way round), `browser_exposed` (its name makes build tools publish it), `publishable`, `due_soon`
+    /// production or the other way round), `browser_exposed` (its name makes build tools publish it), `seen_by_assistant`, `publishable`, `due_soon`
     /// (within a week), `duplicated`, `unused` (for `unused_days`) or `never_used`.
     pub kind: String,
     /// `high`, `medium` or `low`.
