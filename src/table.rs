@@ -17,7 +17,17 @@ impl Table {
         Self { rows: vec![headings.iter().map(|heading| (*heading).to_owned()).collect()] }
     }
 
+    /// With as many columns as there turn out to be.
+    pub(crate) fn of(headings: Vec<String>) -> Self {
+        Self { rows: vec![headings.iter().map(|heading| clean(heading)).collect()] }
+    }
+
     pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
+        self.cells(cells.to_vec());
+    }
+
+    /// As [`Table::row`], for a table made by [`Table::of`].
+    pub(crate) fn cells(&mut self, cells: Vec<String>) {
         self.rows.push(cells.iter().map(|cell| if cell.is_empty() { "-".to_owned() } else { clean(cell) }).collect());
     }
 

@@ -473,3 +473,61 @@ fn completions_and_help() {
     let help = run(command, None).ok().stdout;
     assert!(help.contains("TRESOR_DATABASE_URL") && !help.contains("hunter2"), "{help}");
 }
+
+#[test]
+fn environments_share_are_cloned_and_deleted() {
+    let server = TestServer::start();
+    let said = |args: &[&str]| server.run(args).transcript(&server);
+    server.run(&["environment", "put", "test"]).ok();
+    server.run_with(&["secret", "put", "KEY"], b"one-and-only-value-x").ok();
+    server.run_with(&["secret", "put", "OTHER"], b"one-and-other-value-x").ok();
+    let twice = server.run_with(&["secret", "put", "KEY", "-e", "test"], b"one-and-only-value-x").ok();
+    assert_eq!(
+        twice.stderr,
+        "warning: the value is also that of KEY in production: give each environment its own, or share one on purpose\n"
+    );
+    assert_eq!(
+        said(&["secret", "share", "KEY", "-e", "test"]),
+        "exit 0\nKEY in test uses the value of production: one-****ue-x\n--"
+    );
+    assert_eq!(
+        said(&["environment", "clone", "production", "test"]),
+        "exit 0\nPending in test: OTHER\n--\nhint: put their values: tresor secret put NAME -e ENV; see tresor secret matrix"
+    );
+    assert_eq!(
+        said(&["environment", "clone", "production", "test"]),
+        "exit 0\ntest has every name of production already\n--"
+    );
+    assert_eq!(
+        said(&["secret", "matrix"]),
+        "exit 0\nNAME  PRODUCTION  TEST\nKEY  one-****ue-x  one-****ue-x of production\nOTHER  one-****ue-x  pending\n--"
+    );
+    assert!(said(&["secret", "get", "KEY", "-e", "test"]).contains("shared from  production"));
+    assert!(said(&["secret", "get", "OTHER", "-e", "test"]).contains("value  none yet"));
+    assert!(said(&["secret", "list", "-e", "test"]).contains("OTHER  test  pending  -"));
+    for args in [
+        &["secret", "matrix"][..],
+        &["secret", "share", "KEY", "-e", "test"],
+        &["environment", "clone", "production", "qa"],
+    ] {
+        let done = server.run(&[args, &["--json"]].concat()).ok();
+        assert!(done.json().is_object() && done.stderr.is_empty(), "{args:?} {done:?}");
+    }
+    assert_eq!(server.run(&["secret", "share", "KEY"]).code, 2, "where to is to be said");
+    assert_eq!(
+        said(&["environment", "delete", "test"]),
+        "exit 2\n--\nerror: Delete the environment test? Its 2 secrets go with it. \
+         There is no terminal to answer on, so nothing was done.\nhint: add --yes if you are sure"
+    );
+    server.run(&["secret", "share", "KEY", "-e", "qa", "--from", "production"]).ok();
+    server.run_with(&["secret", "put", "OTHER", "-e", "test"], b"one-and-test-value-x").ok();
+    server.run(&["secret", "share", "OTHER", "-e", "qa", "--from", "test"]).ok();
+    let refused = server.run(&["environment", "delete", "test", "--yes"]);
+    assert_eq!((refused.code, refused.stderr.contains("qa uses its value of OTHER")), (5, true), "{refused:?}");
+    assert_eq!(
+        said(&["environment", "delete", "test", "--anyway", "--yes"]),
+        "exit 0\n--\nDeleted the environment test"
+    );
+    assert!(said(&["secret", "list", "-e", "qa"]).contains("OTHER  qa  pending  -"));
+    assert_eq!(server.run(&["environment", "delete", "production", "--yes"]).code, 1);
+}

@@ -47,6 +47,24 @@ pub(crate) enum EnvironmentCommand {
         /// Small letters, digits and dashes
         name: String,
     },
+    /// Copy the names of its secrets to another environment, as slots that wait for values; never a value
+    Clone {
+        /// The environment with the names
+        from: String,
+        /// The other, made if it is not there
+        to: String,
+    },
+    /// Delete an environment with its secrets
+    Delete {
+        /// Any but production
+        name: String,
+        /// Also if functions are active in it or other environments use its values: those then have none
+        #[arg(long)]
+        anyway: bool,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

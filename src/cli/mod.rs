@@ -121,7 +121,7 @@ pub(crate) enum Command {
     /// Get and put what the account decides once for all its functions
     #[command(subcommand)]
     Settings(SettingsCommand),
-    /// List and make environments
+    /// List, make, clone and delete environments
     #[command(subcommand)]
     Environment(EnvironmentCommand),
     /// List and make accounts

@@ -58,6 +58,21 @@ pub(crate) enum SecretCommand {
     ///
     /// The server sends the value to the provider's own host, in a request that changes nothing, and shows what came of it.
     Check(Named),
+    /// Show what each environment has of each name: a value, another's, an open slot, or nothing
+    Matrix,
+    /// Make a secret use the value that its name has in another environment
+    ///
+    /// Until it is put, activated or deleted here. What it had itself stays as older versions.
+    Share {
+        /// The secret
+        name: String,
+        /// Where the value is to be used too
+        #[arg(short, long = "environment", visible_alias = "env", value_name = "ENV", required = true)]
+        environment: String,
+        /// Where the value is
+        #[arg(long, value_name = "ENV", default_value = "production")]
+        from: String,
+    },
     /// Destroy the value of an earlier version for good; its number, mask and note stay
     Destroy {
         /// The secret

@@ -1,11 +1,11 @@
-//! `tresor token …`, `tresor environment …`, `tresor account …` and `tresor login`.
+//! `tresor token …`, `tresor account …` and `tresor login`.
 
 use domain::ScopeSet;
 use reqwest::Method;
-use server::wire::{Account, CreateAccount, CreateToken, CreatedAccount, CreatedToken, Environment, LoginLink, Token};
+use server::wire::{Account, CreateAccount, CreateToken, CreatedAccount, CreatedToken, LoginLink, Token};
 
 use super::Context;
-use crate::cli::{AccountCommand, EnvironmentCommand, TokenCommand, TokenCreate};
+use crate::cli::{AccountCommand, TokenCommand, TokenCreate};
 use crate::client::segment;
 use crate::failure::Done;
 use crate::output::clean;
@@ -84,28 +84,6 @@ fn state(token: &Token) -> String {
             format!("expired {}", ago(time))
         }
         Some(time) => format!("expires {}", ago(time)),
-    }
-}
-
-pub(super) async fn environment(context: &Context, command: EnvironmentCommand) -> Done {
-    match command {
-        EnvironmentCommand::List => {
-            let page = context.client()?.list::<Environment>("/api/v1/environments", &[], None).await?;
-            context.output.show(&page, |page| {
-                let mut table = Table::new(["NAME", "CREATED", "SUPABASE REF"]);
-                for item in &page.items {
-                    table.row([item.name.clone(), ago(&item.created_at), item.supabase_ref.clone()]);
-                }
-                table.render()
-            })
-        }
-        EnvironmentCommand::Put { name } => {
-            let path = format!("/api/v1/environments/{}", segment(&name)?);
-            let environment: Environment = context.client()?.call_empty(Method::PUT, &path).await?;
-            context
-                .output
-                .show(&environment, |environment| format!("Environment {} is there", clean(&environment.name)))
-        }
     }
 }
 

@@ -5,6 +5,7 @@ mod access;
 mod audit;
 mod completions;
 mod doctor;
+mod environment;
 mod function;
 mod health;
 mod import;
@@ -72,7 +73,7 @@ async fn client_command(context: &Context, command: Command) -> Done {
         Command::Group(command) => member::group(context, command).await,
         Command::Issuer(command) => member::issuer(context, command).await,
         Command::Settings(command) => settings::run(context, command).await,
-        Command::Environment(command) => access::environment(context, command).await,
+        Command::Environment(command) => environment::environment(context, command).await,
         Command::Account(command) => access::account(context, command).await,
         Command::Run(args) => run::run(context, args).await,
         Command::Scan(args) => scan::run(context, args).await,

@@ -9,7 +9,7 @@ use server::wire::{
 };
 use zeroize::Zeroizing;
 
-use super::{Context, health, import, request};
+use super::{Context, environment, health, import, request};
 use crate::cli::{Named, Put, SecretCommand, value_in_argv};
 use crate::client::{Client, segment};
 use crate::failure::{Done, Exit, Failure};
@@ -36,6 +36,8 @@ pub(super) async fn run(context: &Context, command: SecretCommand) -> Done {
             context.output.show(&secret, |secret| format!("Activated version {version} of {}", place_of(secret)))
         }
         SecretCommand::Check(named) => check(context, named).await,
+        SecretCommand::Matrix => environment::matrix(context).await,
+        SecretCommand::Share { name, environment, from } => environment::share(context, &name, environment, from).await,
         SecretCommand::Destroy { name, version, place, yes } => {
             destroy(context, &name, DestroyVersion { version, environment: place.environment }, yes).await
         }
@@ -112,7 +114,7 @@ fn stored_words(stored: &StoredSecret) -> String {
 }
 
 /// Says what may be wrong with a value. With `--json` it is in the answer.
-fn tell(context: &Context, warnings: &[Warning]) {
+pub(super) fn tell(context: &Context, warnings: &[Warning]) {
     for warning in warnings {
         let better = warning.suggestion.as_ref().map(|name| format!("; better: {}", clean(name))).unwrap_or_default();
         let text = format!("{}{better}", clean(&warning.detail));
@@ -185,8 +187,8 @@ async fn list(context: &Context, environment: Option<&str>) -> Done {
             table.row([
                 secret.name.clone(),
                 secret.environment.clone(),
-                secret.mask.clone(),
-                secret.version.to_string(),
+                if secret.state == "pending" { "pending".to_owned() } else { secret.mask.clone() },
+                if secret.version > 0 { secret.version.to_string() } else { String::new() },
                 ago(&secret.updated_at),
                 secret.last_used_at.as_deref().map_or_else(|| "never".to_owned(), ago),
             ]);
@@ -200,7 +202,9 @@ fn detail(secret: &Secret) -> String {
         ("name", Some(secret.name.clone())),
         ("environment", Some(secret.environment.clone())),
         ("mask", Some(secret.mask.clone())),
-        ("version", Some(secret.version.to_string())),
+        ("value", (secret.state == "pending").then(|| "none yet".to_owned())),
+        ("shared from", secret.shared_from.clone()),
+        ("version", (secret.version > 0).then(|| secret.version.to_string())),
         ("delivery", Some(secret.delivery.clone())),
         ("hosts", Some(secret.hosts.join(", "))),
         ("note", Some(secret.note.clone())),

@@ -29,6 +29,7 @@ async fn every_change_leaves_one_event() {
     // What the others act on comes first; what ends them, last.
     let order = [
         "put_environment",
+        "clone_environment",
         "put_secret",
         "change_secret",
         "import_secrets",
@@ -44,12 +45,14 @@ async fn every_change_leaves_one_event() {
         "create_account",
         "create_login_link",
         "activate_secret",
+        "share_secret",
         "check_secret",
         "check_value",
         "find_digests",
         "rollback_function",
         "destroy_secret_version",
         "delete_secret",
+        "delete_environment",
         "delete_function",
         "delete_group",
         "delete_member",
@@ -66,7 +69,18 @@ async fn every_change_leaves_one_event() {
     for id in order {
         let documented = all.iter().find(|documented| documented.operation.id == id).unwrap();
         let operation = documented.operation;
-        names.environment = if id == "put_environment" { "test" } else { "production" }.to_owned();
+        let environment = match id {
+            "put_environment" | "clone_environment" => "test",
+            "share_secret" => "staging",
+            "delete_environment" => "new-name",
+            _ => "production",
+        };
+        environment.clone_into(&mut names.environment);
+        if id == "share_secret" {
+            admin.put("/api/v1/environments/staging", json!({})).await.expect(201);
+            let value = json!({ "value": "the value to share 0123456789", "environment": "test" });
+            admin.put("/api/v1/secrets/KEY", value).await.expect(201);
+        }
         if id == "cancel_secret_request" {
             names.request = str(&ask(&admin, "CANCELLED_KEY").await["id"]).to_owned();
         }
@@ -87,6 +101,7 @@ async fn every_change_leaves_one_event() {
             "secret" if id == "import_secrets" => "",
             "secret" | "secret_request" => "KEY",
             "function" => "fn",
+            _ if id == "delete_environment" => "new-name",
             "environment" => "test",
             "member" | "group" | "issuer" => "people",
             "session" | "settings" => "",
@@ -123,9 +138,10 @@ async fn every_change_leaves_one_event() {
     admin.put("/api/v1/environments/test", json!({})).await.expect(200);
     admin.delete(&format!("/api/v1/tokens/{}", names.token)).await.expect(204);
     assert_eq!(admin.events().await.len(), before);
-    // The new account's log is its own: here are the put, the change of settings and the put before the destruction.
+    // The new account's log is its own: here are the put, the change of settings, the one to share and the one before the
+    // destruction.
     let listed = admin.get("/api/v1/audit?action=secret.put&resource=KEY").await.expect(200).json();
-    assert_eq!(listed["items"].as_array().unwrap().len(), 3);
+    assert_eq!(listed["items"].as_array().unwrap().len(), 4);
 }
 
 /// No admin token holds its scope; `inject.rs` tries it with one that does.
@@ -140,6 +156,11 @@ async fn what_cannot_be_recorded_does_not_happen() {
     admin.put_secret("KEY", "the value before it 0123456789").await;
     admin.put_secret("KEY", "the value that stays 0123456789").await;
     admin.deploy("show", "Deno.serve(() => new Response(Deno.env.get('KEY')))", json!({})).await;
+    for name in ["staging", "test"] {
+        admin.put(&format!("/api/v1/environments/{name}"), json!({})).await.expect(201);
+    }
+    let value = json!({ "value": "the value of test 0123456789", "environment": "test" });
+    admin.put("/api/v1/secrets/KEY", value).await.expect(201);
     let issuer =
         json!({ "issuer": "https://other.example", "audience": "a", "algorithms": ["HS256"], "secret": "KEY" });
     admin.put("/api/v1/issuers/people", issuer).await.expect(201);
@@ -162,8 +183,10 @@ async fn what_cannot_be_recorded_does_not_happen() {
     let mut tried = 0;
     for documented in documented(&admin).await.iter().filter(|it| it.changes() && !for_no_admin(it)) {
         let mut names = names.clone();
-        if documented.operation.id == "put_environment" {
-            names.environment = "test".to_owned();
+        match documented.operation.id {
+            "put_environment" => names.environment = "another".to_owned(),
+            "share_secret" | "delete_environment" => names.environment = "staging".to_owned(),
+            _ => {}
         }
         if documented.operation.id == "revoke_token" {
             names.token = str(&admin.items("/api/v1/tokens").await[0]["id"]).to_owned();

@@ -54,6 +54,8 @@ operations! {
     "check_secret", Some("secrets:write"), "secret.check", |n| format!("/api/v1/secrets/{}/check", n.secret), Some(json!({ "environment": n.environment }));
     "check_value", Some("secrets:write"), "secret.check", |n| "/api/v1/providers/stripe/check".to_owned(), Some(json!({ "value": VALUE, "name": n.secret, "environment": n.environment }));
     "change_secret", Some("secrets:write"), "secret.put", |n| format!("/api/v1/secrets/{}", n.secret), Some(json!({ "note": "other", "environment": n.environment }));
+    "get_secret_matrix", Some("secrets:read"), "secret.list", |n| format!("/api/v1/secrets/matrix?cursor={}", n.secret), None;
+    "share_secret", Some("secrets:write"), "secret.share", |n| format!("/api/v1/secrets/{}/share", n.secret), Some(json!({ "environment": n.environment, "from": "test" }));
     "destroy_secret_version", Some("secrets:write"), "secret.destroy", |n| format!("/api/v1/secrets/{}/destroy", n.secret), Some(json!({ "version": 1, "environment": n.environment }));
     "delete_secret", Some("secrets:write"), "secret.delete", |n| format!("/api/v1/secrets/{}?environment={}", n.secret, n.environment), None;
     "get_scan", Some("secrets:scan"), "secret.scan", |n| format!("/api/v1/scan?environment={}", n.environment), None;
@@ -94,6 +96,8 @@ operations! {
     "list_environments", None, "", |_n| "/api/v1/environments".to_owned(), None;
     "put_environment", Some("environments:write"), "environment.put", |n| format!("/api/v1/environments/{}", n.environment), None;
     "inject_environment", Some("secrets:inject"), "secret.inject", |n| format!("/api/v1/environments/{}/inject", n.environment), Some(json!({ "command": "npm" }));
+    "clone_environment", Some("environments:write"), "environment.clone", |n| format!("/api/v1/environments/{}/clone", n.environment), Some(json!({ "to": n.new }));
+    "delete_environment", Some("environments:write"), "environment.delete", |n| format!("/api/v1/environments/{}", n.environment), None;
     "create_login_link", Some("sessions:write"), "session.create", |_n| "/api/v1/login-links".to_owned(), None;
     "create_account", Some("accounts:write"), "account.create", |n| "/api/v1/accounts".to_owned(), Some(json!({ "name": n.new }));
     "list_accounts", Some("accounts:write"), "account.list", |_n| "/api/v1/accounts".to_owned(), None;

@@ -269,7 +269,7 @@ async fn a_put_tells_what_may_be_wrong_and_never_the_value() {
     assert_eq!(codes("STRIPE_SECRET_KEY", json!({ "value": stripe("test") })).await, ["test_key_in_production"]);
     assert_eq!(codes("STRIPE_SECRET_KEY", json!({ "value": stripe("live") })).await, [] as [&str; 0]);
     assert_eq!(
-        codes("STRIPE_SECRET_KEY", json!({ "value": stripe("live"), "environment": "test" })).await,
+        codes("STRIPE_SECRET_KEY", json!({ "value": stripe("live") + "x", "environment": "test" })).await,
         ["live_key_in_test"]
     );
     assert_eq!(

@@ -29,7 +29,7 @@ macro_rules! scopes {
 scopes! {
     /// List and get secrets: names, masks and metadata. Never a value.
     SecretsRead = "secrets:read",
-    /// Put, activate, destroy and delete secrets.
+    /// Put, share, activate, destroy and delete secrets.
     SecretsWrite = "secrets:write",
     /// Run a process on one's own machine with an environment's values (`tresor run`). Only a token of named environments
     /// can hold it, and nobody has it by being an admin: it is given by its name.
@@ -47,7 +47,7 @@ scopes! {
     FunctionsPublish = "functions:publish",
     /// Invoke functions whose access is `authenticated`.
     FunctionsInvoke = "functions:invoke",
-    /// Make environments.
+    /// Make, clone and delete environments.
     EnvironmentsWrite = "environments:write",
     /// Read and export the audit log.
     AuditRead = "audit:read",

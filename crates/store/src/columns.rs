@@ -92,10 +92,13 @@ pub(crate) fn anywhere(text: &str) -> String {
     pattern
 }
 
-/// When the value `v` of the secret `s` should be replaced. NULL for never.
+/// When the value `v` of the secret `s`, or of the one named, should be replaced. NULL for never.
 macro_rules! due {
     () => {
-        "COALESCE(v.rotate_by, v.created_at + s.rotate_after_days * 86400000)"
+        due!("s")
+    };
+    ($secret:literal) => {
+        concat!("COALESCE(v.rotate_by, v.created_at + ", $secret, ".rotate_after_days * 86400000)")
     };
 }
 pub(crate) use due;

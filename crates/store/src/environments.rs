@@ -42,7 +42,51 @@ reads! {
     }
 }
 
+/// Takes the environment `$2` from the comma-parted lists of a table's rows.
+macro_rules! without {
+    ($table:literal) => {
+        concat!(
+            "UPDATE ",
+            $table,
+            " SET environments = trim(replace(',' || environments || ',', ',' || $2 || ',', ','), ',') \
+             WHERE account = $1 AND environments IS NOT NULL AND ',' || environments || ',' LIKE '%,' || $2 || ',%'"
+        )
+    };
+}
+
 impl Tx {
+    /// Deletes an environment with its secrets, what is asked for, pasted, active and recorded there, and takes it from whatever is
+    /// limited to environments, so that one made anew under its name is nobody's and has no past. Who used one of its values
+    /// has none. `false` if there is none.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn delete_environment(&mut self, account: &AccountId, name: &EnvironmentName) -> Result<bool> {
+        for sql in [
+            without!("tokens"),
+            without!("sessions"),
+            without!("login_codes"),
+            without!("issuers"),
+            "UPDATE secrets SET source = NULL, source_tag = NULL, revision = revision + 1 WHERE account = $1 AND source IN \
+             (SELECT id FROM secrets WHERE account = $1 AND environment = $2)",
+            "DELETE FROM secret_requests WHERE account = $1 AND environment = $2",
+            "DELETE FROM import_drafts WHERE account = $1 AND environment = $2",
+            "DELETE FROM logs WHERE account = $1 AND invocation IN \
+             (SELECT id FROM invocations WHERE account = $1 AND environment = $2)",
+            "DELETE FROM egress WHERE account = $1 AND invocation IN \
+             (SELECT id FROM invocations WHERE account = $1 AND environment = $2)",
+            "DELETE FROM invocations WHERE account = $1 AND environment = $2",
+            "DELETE FROM invocation_hours WHERE account = $1 AND environment = $2",
+            "DELETE FROM active WHERE account = $1 AND environment = $2",
+            "DELETE FROM secrets WHERE account = $1 AND environment = $2",
+        ] {
+            sqlx::query(sql).bind(account.as_str()).bind(name.as_str()).execute(self.connection().await?).await?;
+        }
+        let delete = sqlx::query("DELETE FROM environments WHERE account = $1 AND name = $2");
+        let delete = delete.bind(account.as_str()).bind(name.as_str()).execute(self.connection().await?).await?;
+        Ok(delete.rows_affected() == 1)
+    }
+
     /// Makes an environment.
     ///
     /// # Errors

@@ -177,6 +177,28 @@ reads! {
             .collect()
     }
 
+    /// Secrets that use the value of another environment which is for one of the provider's modes: environment, name and mode.
+    pub async fn shared_modes(
+        conn, account: &AccountId, environment: Option<&EnvironmentName>,
+    ) -> Result<Vec<(EnvironmentName, SecretName, String)>> {
+        let query = sqlx::query(
+            "SELECT u.environment, u.name, v.mode FROM secrets u JOIN secrets o ON o.account = u.account AND o.id = u.source \
+             JOIN secret_versions v ON v.account = o.account AND v.secret_id = o.id AND v.version = o.version \
+             WHERE u.account = $1 AND u.source IS NOT NULL AND ($2 = '' OR u.environment = $2) AND v.mode <> ''",
+        );
+        let query = query.bind(account.as_str()).bind(environment.map_or("", EnvironmentName::as_str));
+        let rows = query.fetch_all(conn).await?;
+        rows.iter()
+            .map(|row| {
+                Ok((
+                    row.parse("environment", EnvironmentName::parse)?,
+                    row.parse("name", SecretName::parse)?,
+                    row.col("mode")?,
+                ))
+            })
+            .collect()
+    }
+
     /// Places by their values, where there may be several of one value, in whatever environment.
     pub async fn equal_values(conn, account: &AccountId) -> Result<Vec<EqualRow>> {
         let query = sqlx::query(dialect!(conn, equal)).bind(account.as_str());
@@ -223,9 +245,9 @@ reads! {
         }
         let sql = match conn.backend_name() == "SQLite" {
             true => "SELECT json_group_array(json_array(environment, name)) AS found FROM secrets \
-                WHERE account = $1 AND name IN (SELECT value FROM json_each($2))",
+                WHERE account = $1 AND (version > 0 OR source IS NOT NULL) AND name IN (SELECT value FROM json_each($2))",
             false => "SELECT CAST(coalesce(json_agg(json_build_array(environment, name)), '[]') AS TEXT) AS found FROM secrets \
-                WHERE account = $1 AND name IN (SELECT json_array_elements_text($2::json))",
+                WHERE account = $1 AND (version > 0 OR source IS NOT NULL) AND name IN (SELECT json_array_elements_text($2::json))",
         };
         let names: Vec<_> = names.iter().map(SecretName::as_str).collect();
         let query = sqlx::query(sql).bind(account.as_str()).bind(json_text(&names));

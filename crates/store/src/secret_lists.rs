@@ -10,6 +10,8 @@ use crate::columns::{Columns, anywhere, due, int};
 
 /// Most words of a search that count.
 const WORDS: usize = 5;
+/// How many of them have a value, their own or another's.
+const VALUES: &str = "sum(CASE WHEN s.version > 0 OR s.source IS NOT NULL THEN 1 ELSE 0 END)";
 
 /// What the lines come in the order of; what is equal comes by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +31,7 @@ pub enum SecretOrder {
 pub enum SecretFilter {
     /// All.
     All,
-    /// Those that fewer environments have than this.
+    /// Those that have a value in fewer environments than this.
     InFewerThan(u64),
     /// Those that no function ever had.
     NeverUsed,
@@ -64,7 +66,7 @@ pub struct SecretLine {
 }
 
 /// When a value should be replaced: what was said of it, or else of the secret. NULL for never.
-const DUE: &str = due!();
+const DUE: &str = due!("o");
 
 impl SecretLook<'_> {
     fn key(&self) -> String {
@@ -91,14 +93,15 @@ impl SecretLook<'_> {
             .collect();
         let narrowed = match self.filter {
             SecretFilter::All => " AND $5 = 0".to_owned(),
-            SecretFilter::InFewerThan(_) => " AND count(*) < $5".to_owned(),
-            SecretFilter::NeverUsed => " AND $5 = 0 AND max(s.last_used_at) IS NULL".to_owned(),
+            SecretFilter::InFewerThan(_) => format!(" AND {VALUES} < $5"),
+            SecretFilter::NeverUsed => format!(" AND $5 = 0 AND max(s.last_used_at) IS NULL AND {VALUES} > 0"),
             SecretFilter::DueBefore(_) => format!(" AND min({DUE}) < $5"),
         };
         // Values are looked at only for what depends on them.
         let values = match (self.order, self.filter) {
             (SecretOrder::Due, _) | (_, SecretFilter::DueBefore(_)) => {
-                " JOIN secret_versions v ON v.account = s.account AND v.secret_id = s.id AND v.version = s.version"
+                " LEFT JOIN secrets o ON o.account = s.account AND o.id = COALESCE(s.source, s.id) \
+                 LEFT JOIN secret_versions v ON v.account = o.account AND v.secret_id = o.id AND v.version = o.version"
             }
             _ => "",
         };
@@ -117,7 +120,7 @@ impl SecretLook<'_> {
 }
 
 reads! {
-    /// Which of these names the account has, in one environment or in any.
+    /// For which of these names the account has a value, in one environment or in any.
     pub async fn secret_names_among(
         conn, account: &AccountId, environment: Option<&EnvironmentName>, names: &[&SecretName],
     ) -> Result<BTreeSet<SecretName>> {
@@ -126,7 +129,8 @@ reads! {
         }
         let places: Vec<_> = (3..names.len() + 3).map(|place| format!("${place}")).collect();
         let sql = format!(
-            "SELECT DISTINCT name FROM secrets WHERE account = $1 AND ($2 = '' OR environment = $2) AND name IN ({})",
+            "SELECT DISTINCT name FROM secrets WHERE account = $1 AND ($2 = '' OR environment = $2) \
+             AND (version > 0 OR source IS NOT NULL) AND name IN ({})",
             places.join(", ")
         );
         let query = sqlx::query(AssertSqlSafe(sql)).persistent(false);

@@ -6,6 +6,7 @@ use sqlx::any::AnyRow;
 
 use crate::audit::frontier_columns;
 use crate::columns::{Columns, int, json_text, millis};
+use crate::shares::place;
 use crate::tx::Statement;
 use crate::versions::{ValueFacts, facts};
 use crate::{Result, StoreError, Tx};
@@ -21,8 +22,10 @@ pub struct SecretRow {
     pub environment: EnvironmentName,
     /// Its name, unique in its environment.
     pub name: SecretName,
-    /// The current version.
+    /// The version that is its value; 0: it has none.
     pub version: u64,
+    /// Whose value it uses, if not its own.
+    pub shared: Option<Shared>,
     /// The current version's mask.
     pub mask: String,
     /// What else is known of the current version.
@@ -51,22 +54,48 @@ pub struct SecretRow {
     pub last_used_at: Option<Timestamp>,
 }
 
+/// The secret of the same name whose value another one uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shared {
+    /// Its id.
+    pub id: SecretId,
+    /// Where it is.
+    pub environment: EnvironmentName,
+}
+
+impl SecretRow {
+    /// Whether its value is its own.
+    pub fn has_own_value(&self) -> bool {
+        self.version > 0 && self.shared.is_none()
+    }
+}
+
+fn shared(row: &AnyRow) -> Result<Option<Shared>> {
+    let (Some(id), Some(environment)) =
+        (row.col::<Option<String>>("source")?, row.maybe("source_environment", EnvironmentName::parse)?)
+    else {
+        return Ok(None);
+    };
+    Ok(Some(Shared { id: SecretId::new(id), environment }))
+}
+
 fn secret_row(row: &AnyRow) -> Result<SecretRow> {
     Ok(SecretRow {
         id: SecretId::new(row.col::<String>("id")?),
         account: AccountId::new(row.col::<String>("account")?),
         environment: row.parse("environment", EnvironmentName::parse)?,
         name: row.parse("name", SecretName::parse)?,
-        version: row.number("version")?,
+        version: row.number("value_version")?,
+        shared: shared(row)?,
         mask: row.col("mask")?,
         facts: facts(row)?,
         value_at: row.time("value_at")?,
         revision: row.number("revision")?,
-        delivery: row.parse("delivery", Delivery::parse)?,
-        hosts: row.json("hosts")?,
+        delivery: row.parse("value_delivery", Delivery::parse)?,
+        hosts: row.json("value_hosts")?,
         note: row.col("note")?,
         rotate_after_days: row
-            .col::<Option<i64>>("rotate_after_days")?
+            .col::<Option<i64>>("value_rotate_after_days")?
             .map(|days| u32::try_from(days).map_err(|_| StoreError::Corrupt { what: "rotate_after_days" }))
             .transpose()?,
         created_at: row.time("created_at")?,
@@ -77,27 +106,34 @@ fn secret_row(row: &AnyRow) -> Result<SecretRow> {
     })
 }
 
-/// What is read of secrets `s` and their current versions `v`.
+/// What is read of secrets `s`, of those whose values they use, `o` (themselves but for shared ones), and of the versions
+/// `v` that these values are.
 macro_rules! secret_columns {
     () => {
-        "s.*, v.mask, v.note AS version_note, v.fingerprint, v.findings, v.mode, v.rotate_by, v.created_at AS value_at"
+        "s.*, COALESCE(v.version, 0) AS value_version, COALESCE(o.delivery, s.delivery) AS value_delivery, \
+         COALESCE(o.hosts, s.hosts) AS value_hosts, COALESCE(o.rotate_after_days, s.rotate_after_days) AS \
+         value_rotate_after_days, o.environment AS source_environment, COALESCE(v.mask, '') AS mask, \
+         COALESCE(v.note, '') AS version_note, v.fingerprint, COALESCE(v.findings, '') AS findings, \
+         COALESCE(v.mode, '') AS mode, v.rotate_by, COALESCE(v.created_at, s.updated_at) AS value_at"
+    };
+}
+
+/// What [`secret_columns`] reads from, beside `s`.
+macro_rules! secret_joins {
+    () => {
+        " LEFT JOIN secrets o ON o.account = s.account AND o.id = COALESCE(s.source, s.id) \
+         LEFT JOIN secret_versions v ON v.account = o.account AND v.secret_id = o.id AND v.version = o.version "
     };
 }
 
 /// Secrets with what is known of their current versions; a condition follows.
 macro_rules! select_secrets {
     ($rest:literal) => {
-        concat!(
-            "SELECT ",
-            secret_columns!(),
-            " FROM secrets s JOIN secret_versions v \
-             ON v.account = s.account AND v.secret_id = s.id AND v.version = s.version ",
-            $rest
-        )
+        concat!("SELECT ", secret_columns!(), " FROM secrets s", secret_joins!(), $rest)
     };
 }
 
-/// Sets a time of secrets, in both dialects.
+/// Sets a time of secrets, and of those whose values they use, in both dialects.
 macro_rules! touch {
     ($column:literal) => {
         [
@@ -107,11 +143,12 @@ macro_rules! touch {
     };
     ($column:literal, $names:literal) => {
         concat!(
-            "UPDATE secrets SET ",
-            $column,
-            " = $4 WHERE account = $1 AND environment = $2 AND name IN (",
+            "WITH used AS (SELECT id, source FROM secrets WHERE account = $1 AND environment = $2 AND name IN (",
             $names,
-            ") AND (",
+            ")) UPDATE secrets SET ",
+            $column,
+            " = $4 WHERE account = $1 AND id IN \
+             (SELECT id FROM used UNION ALL SELECT source FROM used WHERE source IS NOT NULL) AND (",
             $column,
             " IS NULL OR ",
             $column,
@@ -181,11 +218,53 @@ reads! {
         query.fetch_one(conn).await?.number("n")
     }
 
+    /// Secrets whose own current value has this fingerprint, by environment and name, at most `limit`.
+    pub async fn secrets_with_value(
+        conn, account: &AccountId, fingerprint: &[u8], limit: u32,
+    ) -> Result<Vec<(EnvironmentName, SecretName)>> {
+        let query = sqlx::query(
+            "SELECT s.environment, s.name FROM secret_versions v JOIN secrets s ON s.account = v.account \
+             AND s.id = v.secret_id AND s.version = v.version WHERE v.account = $1 AND v.fingerprint = $2 \
+             ORDER BY s.environment, s.name LIMIT $3",
+        );
+        let query = query.bind(account.as_str()).bind(fingerprint).bind(i64::from(limit));
+        query.fetch_all(conn).await?.iter().map(place).collect()
+    }
+
+    /// Names after `after`, of secrets and slots in these environments, or in all.
+    pub async fn secret_names(
+        conn,
+        account: &AccountId,
+        environments: Option<&[EnvironmentName]>,
+        after: Option<&SecretName>,
+        limit: u32,
+    ) -> Result<Vec<SecretName>> {
+        let places: Vec<_> = (4..environments.map_or(0, <[_]>::len) + 4).map(|place| format!("${place}")).collect();
+        let within = match environments {
+            None => String::new(),
+            Some([]) => return Ok(Vec::new()),
+            Some(_) => format!("AND environment IN ({}) ", places.join(", ")),
+        };
+        let sql = format!(
+            "SELECT DISTINCT name FROM secrets WHERE account = $1 AND name > $2 {within}ORDER BY name LIMIT $3"
+        );
+        let query = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(account.as_str());
+        let query = query.bind(after.map_or("", SecretName::as_str)).bind(i64::from(limit));
+        let query = environments.into_iter().flatten().fold(query, |query, name| query.bind(name.as_str()));
+        query.fetch_all(conn).await?.iter().map(|row| row.parse("name", SecretName::parse)).collect()
+    }
+
     /// How many secrets `account` has, in all environments.
     pub async fn count_secrets(conn, account: &AccountId) -> Result<u64> {
         let query = sqlx::query("SELECT count(*) AS n FROM secrets WHERE account = $1").bind(account.as_str());
         query.fetch_one(conn).await?.number("n")
     }
+}
+
+fn sharer_names(row: &AnyRow) -> Result<Vec<EnvironmentName>> {
+    let names = row.col::<Option<String>>("sharers")?.unwrap_or_default();
+    let names = names.split(',').filter(|name| !name.is_empty()).map(EnvironmentName::parse);
+    names.collect::<Result<_, _>>().map_err(|_| StoreError::Corrupt { what: "sharers" })
 }
 
 /// What a put has to know, as of one moment inside its write.
@@ -197,6 +276,8 @@ pub struct PutView {
     pub requested: bool,
     /// The secret, and the number that its next version must have: part of what the ciphertext is bound to.
     pub secret: Option<(SecretRow, u64)>,
+    /// Where else its value is used.
+    pub sharers: Vec<EnvironmentName>,
 }
 
 impl Tx {
@@ -214,11 +295,13 @@ impl Tx {
             "SELECT l.size, l.frontier, \
              (SELECT count(*) FROM environments e WHERE e.account = $1 AND e.name = $2) AS environments, \
              (SELECT count(*) FROM secret_requests r WHERE r.account = $1 AND r.environment = $2 AND r.name = $3 \
-             AND r.status = 'pending') AS requested, ",
+             AND r.status = 'pending') AS requested, \
+             (SELECT string_agg(u.environment, ',' ORDER BY u.environment) FROM secrets u WHERE u.account = s.account \
+             AND u.source = s.id) AS sharers, ",
             secret_columns!(),
-            " FROM audit_logs l LEFT JOIN secrets s ON s.account = l.account AND s.environment = $2 AND s.name = $3 \
-             LEFT JOIN secret_versions v ON v.account = s.account AND v.secret_id = s.id AND v.version = s.version \
-             WHERE l.account = $1",
+            " FROM audit_logs l LEFT JOIN secrets s ON s.account = l.account AND s.environment = $2 AND s.name = $3",
+            secret_joins!(),
+            "WHERE l.account = $1",
         ));
         let query = query.bind(account.as_str()).bind(environment.as_str()).bind(name.as_str());
         let rows = self.fetch(query).await?;
@@ -230,7 +313,7 @@ impl Tx {
         };
         self.known.next_version = secret.as_ref().map(|(row, next)| (account.clone(), row.id.clone(), *next));
         let (environment, requested) = (row.number("environments")? > 0, row.number("requested")? > 0);
-        Ok(PutView { environment, requested, secret })
+        Ok(PutView { environment, requested, secret, sharers: sharer_names(row)? })
     }
 
     /// Adds a secret with the ciphertext of its first version, `row.version`.
@@ -238,6 +321,19 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Conflict`] if the name exists there, [`StoreError::Missing`] if the environment does not.
     pub async fn insert_secret(&mut self, row: &SecretRow, ciphertext: &[u8]) -> Result<()> {
+        self.insert_row(row, row.version, row.version + 1).await?;
+        self.insert_version(row, ciphertext).await
+    }
+
+    /// Adds a slot without a value: `row.version` must be 0. Its first version will be number `next_version`.
+    ///
+    /// # Errors
+    /// As [`Tx::insert_secret`].
+    pub async fn insert_slot(&mut self, row: &SecretRow, next_version: u64) -> Result<()> {
+        self.insert_row(row, 0, next_version).await
+    }
+
+    async fn insert_row(&mut self, row: &SecretRow, version: u64, next_version: u64) -> Result<()> {
         sqlx::query(
             "INSERT INTO secrets (account, id, environment, name, version, next_version, delivery, hosts, note, \
              rotate_after_days, created_at, created_by, updated_at, updated_by, last_used_at) \
@@ -247,8 +343,8 @@ impl Tx {
         .bind(row.id.as_str())
         .bind(row.environment.as_str())
         .bind(row.name.as_str())
-        .bind(int(row.version))
-        .bind(int(row.version + 1))
+        .bind(int(version))
+        .bind(int(next_version))
         .bind(row.delivery.as_str())
         .bind(json_text(&row.hosts))
         .bind(&row.note)
@@ -260,11 +356,12 @@ impl Tx {
         .bind(millis(row.last_used_at))
         .execute(self.connection().await?)
         .await?;
-        self.insert_version(row, ciphertext).await
+        Ok(())
     }
 
     /// Changes delivery, hosts, note, rotation and the update's time and author to the row's, and of its current version
-    /// the note, the findings, the delivery, the hosts and when it is to be rotated. `false` if there is no such secret.
+    /// the note, the findings, the delivery, the hosts and when it is to be rotated, if its value is its own. `false` if there is
+    /// no such secret.
     ///
     /// # Errors
     /// The database's.
@@ -275,7 +372,8 @@ impl Tx {
         )
         .bind(row.account.as_str())
         .bind(row.id.as_str())
-        .bind(int(row.version))
+        // What is said of another's value is nothing that is said of an older one of its own, which may have that number.
+        .bind(int(if row.has_own_value() { row.version } else { 0 }))
         .bind(row.delivery.as_str())
         .bind(json_text(&row.hosts))
         .bind(&row.facts.note)
@@ -300,7 +398,7 @@ impl Tx {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Notes that functions had these secrets. Names that no longer exist are passed over.
+    /// Notes that functions had these secrets, and those whose values they use. Names that no longer exist are passed over.
     ///
     /// # Errors
     /// The database's.
@@ -314,7 +412,7 @@ impl Tx {
         self.touch(touch!("last_used_at"), account, environment, names, at).await
     }
 
-    /// Notes that the broker sent the values of these secrets. Names that no longer exist are passed over.
+    /// Notes that the broker sent the values of these secrets, their own or those that they use. Names that no longer exist are passed over.
     ///
     /// # Errors
     /// The database's.

@@ -53,8 +53,10 @@ pub struct VersionRow {
 /// What an invocation injects: a secret's current ciphertext and all that its decryption is bound to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredValue {
-    /// The secret.
+    /// The secret that the ciphertext is of.
     pub secret: SecretId,
+    /// The environment that it is of.
+    pub environment: EnvironmentName,
     /// Its name.
     pub name: SecretName,
     /// The current version.
@@ -65,6 +67,17 @@ pub struct StoredValue {
     pub hosts: Vec<HostPattern>,
     /// The current version's ciphertext.
     pub ciphertext: Vec<u8>,
+    /// The secret of another environment that uses it, where it was asked for there.
+    pub user: Option<SharingUser>,
+}
+
+/// A secret that uses another's value, and what shows that it may.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharingUser {
+    /// Its id.
+    pub secret: SecretId,
+    /// As [`Tx::share_secret`] was given it.
+    pub tag: Vec<u8>,
 }
 
 fn version_row(row: &AnyRow) -> Result<VersionRow> {
@@ -87,11 +100,16 @@ fn hosts(json: &str) -> Result<Vec<HostPattern>> {
 fn stored_value(row: &AnyRow) -> Result<StoredValue> {
     Ok(StoredValue {
         secret: SecretId::new(row.col::<String>("id")?),
+        environment: row.parse("environment", EnvironmentName::parse)?,
         name: row.parse("name", SecretName::parse)?,
         version: row.number("version")?,
         delivery: row.parse("delivery", Delivery::parse)?,
         hosts: hosts(&row.col::<String>("hosts")?)?,
         ciphertext: row.col("ciphertext")?,
+        user: match row.col::<Option<Vec<u8>>>("source_tag")? {
+            Some(tag) => Some(SharingUser { secret: SecretId::new(row.col::<String>("user_id")?), tag }),
+            None => None,
+        },
     })
 }
 
@@ -149,8 +167,9 @@ reads! {
         conn, account: &AccountId, environment: &EnvironmentName, name: &SecretName,
     ) -> Result<Option<StoredValue>> {
         let query = sqlx::query(
-            "SELECT s.id, s.name, s.version, s.delivery, s.hosts, v.ciphertext FROM secrets s JOIN secret_versions v \
-             ON v.account = s.account AND v.secret_id = s.id AND v.version = s.version \
+            "SELECT o.id, o.environment, o.name, o.version, o.delivery, o.hosts, v.ciphertext, s.id AS user_id, \
+             s.source_tag FROM secrets s JOIN secrets o ON o.account = s.account AND o.id = COALESCE(s.source, s.id) \
+             JOIN secret_versions v ON v.account = o.account AND v.secret_id = o.id AND v.version = o.version \
              WHERE s.account = $1 AND s.environment = $2 AND s.name = $3",
         );
         let query = query.bind(account.as_str()).bind(environment.as_str()).bind(name.as_str());
@@ -165,36 +184,52 @@ reads! {
         macro_rules! select {
             ($rows:literal) => {
                 concat!(
-                    "SELECT ", $rows, " AS found FROM secrets s JOIN secret_versions v ",
-                    "ON v.account = s.account AND v.secret_id = s.id AND v.version = s.version ",
+                    "SELECT ", $rows, " AS found FROM secrets s JOIN secrets o ",
+                    "ON o.account = s.account AND o.id = COALESCE(s.source, s.id) JOIN secret_versions v ",
+                    "ON v.account = o.account AND v.secret_id = o.id AND v.version = o.version ",
                     "WHERE s.account = $1 AND s.environment = $2"
                 )
             };
         }
         let sql = match conn.backend_name() == "SQLite" {
             true => select!(
-                "json_group_array(json_array(s.id, s.name, s.version, s.delivery, s.hosts, hex(v.ciphertext)) ORDER BY s.name)"
+                "json_group_array(json_array(o.id, o.environment, o.name, o.version, o.delivery, o.hosts, \
+                 hex(v.ciphertext), s.id, hex(s.source_tag)) ORDER BY s.name)"
             ),
             false => select!(
-                "CAST(coalesce(json_agg(json_build_array(s.id, s.name, s.version, s.delivery, s.hosts, \
-                 encode(v.ciphertext, 'hex')) ORDER BY s.name), '[]') AS TEXT)"
+                "CAST(coalesce(json_agg(json_build_array(o.id, o.environment, o.name, o.version, o.delivery, o.hosts, \
+                 encode(v.ciphertext, 'hex'), s.id, coalesce(encode(s.source_tag, 'hex'), '')) ORDER BY s.name), '[]') \
+                 AS TEXT)"
             ),
         };
         let query = sqlx::query(sql).bind(account.as_str()).bind(environment.as_str());
-        let found: Vec<(String, String, u64, String, String, String)> = query.fetch_one(conn).await?.json("found")?;
-        found
-            .into_iter()
-            .map(|(secret, name, version, delivery, to, ciphertext)| {
-                Ok(StoredValue {
-                    secret: SecretId::new(secret),
-                    name: SecretName::parse(&name).map_err(|_| StoreError::Corrupt { what: "name" })?,
-                    version,
-                    delivery: Delivery::parse(&delivery).map_err(|_| StoreError::Corrupt { what: "delivery" })?,
-                    hosts: hosts(&to)?,
-                    ciphertext: hex::decode(ciphertext).map_err(|_| StoreError::Corrupt { what: "ciphertext" })?,
-                })
-            })
-            .collect()
+        let found: Vec<Found> = query.fetch_one(conn).await?.json("found")?;
+        found.into_iter().map(Found::value).collect()
+    }
+}
+
+/// A row of [`Store::current_values`](crate::Store::current_values).
+#[derive(serde::Deserialize)]
+struct Found(String, String, String, u64, String, String, String, String, String);
+
+impl Found {
+    fn value(self) -> Result<StoredValue> {
+        let Self(secret, environment, name, version, delivery, to, ciphertext, user, tag) = self;
+        let bytes = |text: &str, what| hex::decode(text).map_err(|_| StoreError::Corrupt { what });
+        Ok(StoredValue {
+            secret: SecretId::new(secret),
+            environment: EnvironmentName::parse(&environment)
+                .map_err(|_| StoreError::Corrupt { what: "environment" })?,
+            name: SecretName::parse(&name).map_err(|_| StoreError::Corrupt { what: "name" })?,
+            version,
+            delivery: Delivery::parse(&delivery).map_err(|_| StoreError::Corrupt { what: "delivery" })?,
+            hosts: hosts(&to)?,
+            ciphertext: bytes(&ciphertext, "ciphertext")?,
+            user: match tag.as_str() {
+                "" => None,
+                tag => Some(SharingUser { secret: SecretId::new(user), tag: bytes(tag, "source_tag")? }),
+            },
+        })
     }
 }
 
@@ -239,7 +274,8 @@ impl Tx {
         }
         let update = Statement::new(
             "UPDATE secrets SET delivery = $3, hosts = $4, note = $5, rotate_after_days = $6, updated_at = $7, \
-             updated_by = $8, version = $9, next_version = $9 + 1, revision = revision + 1 WHERE account = $1 AND id = $2",
+             updated_by = $8, version = $9, next_version = $9 + 1, \
+             source = NULL, source_tag = NULL, revision = revision + 1 WHERE account = $1 AND id = $2",
         )
         .bind(row.account.as_str())
         .bind(row.id.as_str())
@@ -268,7 +304,8 @@ impl Tx {
         by: &str,
     ) -> Result<bool> {
         let done = sqlx::query(
-            "UPDATE secrets SET version = $3, updated_at = $4, updated_by = $5, revision = revision + 1, (delivery, hosts) = \
+            "UPDATE secrets SET version = $3, updated_at = $4, updated_by = $5, source = NULL, \
+             source_tag = NULL, revision = revision + 1, (delivery, hosts) = \
              (SELECT v.delivery, v.hosts FROM secret_versions v \
              WHERE v.account = $1 AND v.secret_id = $2 AND v.version = $3) WHERE account = $1 AND id = $2 AND EXISTS \
              (SELECT 1 FROM secret_versions v WHERE v.account = $1 AND v.secret_id = $2 AND v.version = $3 \

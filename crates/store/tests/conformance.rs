@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 
 use common::*;
 use domain::{
-    AccountId, AccountName, Algorithm, Delivery, GroupName, HostPattern, Issuer, IssuerKeys, IssuerName, MemberName,
-    ResponseGuard, Role, ScopeSet, SecretId, SecretName, SecretSelection, Settings,
+    AccountId, AccountName, Algorithm, Delivery, EnvironmentName, GroupName, HostPattern, Issuer, IssuerKeys,
+    IssuerName, MemberName, ResponseGuard, Role, ScopeSet, SecretId, SecretName, SecretSelection, Settings,
 };
 use store::{
     AccountKeyRow, ActiveRow, DraftRow, EnvironmentRow, GroupRow, IdempotencyRow, IssuerRow, LoginCodeRow, MemberRow,
-    PutView, Store, StoreError, StoredValue,
+    PutView, SecretRow, Shared, SharingUser, Store, StoreError, StoredValue, TokenRow, ValueFacts,
 };
 
 macro_rules! on_both {
@@ -34,7 +34,7 @@ macro_rules! on_both {
 
 on_both! {
     server_state, accounts, account_keys, environments, tokens, token_revocation, sessions, login_codes, secret_versions,
-    secret_pages, secret_settings, functions, deleting_a_function, invocations_and_logs, pruning, idempotency,
+    secret_pages, secret_settings, slots_and_shared_values, deleting_an_environment, functions, deleting_a_function, invocations_and_logs, pruning, idempotency,
     other_accounts_reach_nothing, members_and_groups, issuers, logs_within_their_bytes, settings, drafts,
 }
 
@@ -231,15 +231,15 @@ async fn secret_versions(db: Database) {
     let seen = Some((first.clone(), 2));
     assert_eq!(
         view(&id, "production", "API_KEY").await,
-        Ok(PutView { environment: true, requested: false, secret: seen })
+        Ok(PutView { environment: true, requested: false, secret: seen, sharers: Vec::new() })
     );
     assert_eq!(
         view(&id, "production", "OTHER").await,
-        Ok(PutView { environment: true, requested: false, secret: None })
+        Ok(PutView { environment: true, requested: false, secret: None, sharers: Vec::new() })
     );
     assert_eq!(
         view(&id, "nowhere", "API_KEY").await,
-        Ok(PutView { environment: false, requested: false, secret: None })
+        Ok(PutView { environment: false, requested: false, secret: None, sharers: Vec::new() })
     );
     assert_eq!(view(&account_id("nobody"), "production", "API_KEY").await, Err(StoreError::Missing));
 
@@ -348,11 +348,13 @@ async fn secret_pages(db: Database) {
     assert_eq!(values.iter().map(|value| value.name.as_str()).collect::<Vec<_>>(), names);
     let expected = StoredValue {
         secret: SecretId::new("acc/test/A1"),
+        environment: test.clone(),
         name: a1,
         version: 1,
         delivery: Delivery::Env,
         hosts: vec![HostPattern::parse("api.example.com").unwrap()],
         ciphertext: b"test A1".to_vec(),
+        user: None,
     };
     assert_eq!(values[1], expected);
 }
@@ -391,6 +393,196 @@ async fn secret_settings(db: Database) {
         assert_eq!(now.last_used_at, Some(time(expected)));
         assert_eq!(now.updated_at, time(500), "using is not changing");
     }
+}
+
+async fn slots_and_shared_values(db: Database) {
+    let store = db.open().await;
+    let id = account(&store, "acc").await;
+    let (production, test) = (environment("production"), environment("test"));
+    let source = secret_row(&id, "production", "A");
+    let slot = SecretRow {
+        version: 0,
+        mask: String::new(),
+        facts: ValueFacts::default(),
+        delivery: Delivery::Brokered,
+        ..secret_row(&id, "test", "A")
+    };
+    let (first, open) = (source.clone(), slot.clone());
+    tx!(store, |tx| {
+        tx.insert_secret(&first, b"one").await?;
+        tx.insert_slot(&open, 7).await
+    })
+    .unwrap();
+    let get = async |name: &str| store.secret(&id, &environment(name), &source.name).await.unwrap().unwrap();
+    assert_eq!(get("test").await, slot, "a slot has no value");
+    assert!(!slot.has_own_value() && source.has_own_value());
+    assert_eq!(store.current_values(&id, &test).await, Ok(Vec::new()));
+    assert_eq!(store.current_value(&id, &test, &source.name).await, Ok(None));
+    assert_eq!(store.next_version(&id, &slot.id).await, Ok(Some(7)));
+
+    let share = async |from: &SecretId, at| {
+        let (id, user, from) = (id.clone(), slot.id.clone(), from.clone());
+        tx!(store, |tx| tx.share_secret(&id, &user, &from, b"tag", time(at), "ann").await)
+    };
+    assert_eq!(share(&source.id, 300).await, Ok(true));
+    let shared = get("test").await;
+    assert_eq!((shared.version, shared.mask.as_str(), shared.revision), (1, "sk-p****z789", 1));
+    assert_eq!(shared.shared, Some(Shared { id: source.id.clone(), environment: production.clone() }));
+    assert_eq!((shared.delivery, &shared.facts, shared.value_at), (source.delivery, &source.facts, time(100)));
+    assert!(!shared.has_own_value());
+    let user = Some(SharingUser { secret: slot.id.clone(), tag: b"tag".to_vec() });
+    let expected = StoredValue {
+        secret: source.id.clone(),
+        environment: production.clone(),
+        name: source.name.clone(),
+        version: 1,
+        delivery: Delivery::Env,
+        hosts: vec![HostPattern::parse("api.example.com").unwrap()],
+        ciphertext: b"one".to_vec(),
+        user,
+    };
+    assert_eq!(store.current_values(&id, &test).await, Ok(vec![expected.clone()]));
+    assert_eq!(store.current_value(&id, &test, &source.name).await, Ok(Some(expected)));
+    assert_eq!(store.sharers(&id, &source.id).await, Ok(vec![test.clone()]));
+    let (account, env, name) = (id.clone(), production.clone(), source.name.clone());
+    let view = tx!(store, |tx| tx.put_view(&account, &env, &name).await).unwrap();
+    assert_eq!(view.sharers, std::slice::from_ref(&test));
+
+    // A new version of the one is a new value of the other; a use of the other is one of the value.
+    let (account, mut second) = (id.clone(), source.clone());
+    second.version = 2;
+    second.updated_at = time(400);
+    tx!(store, |tx| {
+        tx.add_version(&second, b"two").await?;
+        tx.touch_secrets(&account, &environment("test"), &[second.name.clone()], time(500)).await
+    })
+    .unwrap();
+    assert_eq!((get("test").await.version, get("test").await.value_at), (2, time(400)));
+    let used = (get("test").await.last_used_at, get("production").await.last_used_at);
+    assert_eq!(used, (Some(time(500)), Some(time(500))));
+
+    // A value of its own ends the sharing, and so does an older one of its own.
+    let mut own = slot.clone();
+    (own.version, own.mask) = (7, "own".to_owned());
+    own.facts.fingerprint = Some(vec![9; 32]);
+    tx!(store, |tx| tx.add_version(&own, b"own").await).unwrap();
+    assert_eq!((get("test").await.shared, get("test").await.version), (None, 7));
+    assert_eq!(share(&source.id, 600).await, Ok(true));
+    assert_eq!(get("test").await.mask, "sk-p****z789");
+    let (account, user) = (id.clone(), slot.id.clone());
+    assert_eq!(tx!(store, |tx| tx.activate_version(&account, &user, 7, time(700), "bob").await), Ok(true));
+    assert_eq!((get("test").await.shared, get("test").await.mask), (None, "own".to_owned()));
+    assert_eq!(store.sharers(&id, &source.id).await, Ok(Vec::new()));
+
+    // Who uses the value of one that is gone has none, rather than an old one of its own.
+    assert_eq!(share(&SecretId::new("gone"), 800).await, Ok(true));
+    assert_eq!((get("test").await.version, get("test").await.mask), (0, String::new()));
+    assert_eq!(store.current_values(&id, &test).await, Ok(Vec::new()));
+
+    let other = secret_row(&id, "production", "B");
+    tx!(store, |tx| tx.insert_secret(&other, b"one").await).unwrap();
+    let found = store.secrets_with_value(&id, &[7; 32], 9).await.unwrap();
+    assert_eq!(found, [(production.clone(), secret_name("A")), (production.clone(), secret_name("B"))]);
+    assert_eq!(store.secrets_with_value(&id, &[9; 32], 9).await, Ok(Vec::new()), "not current any more");
+    let names = async |environments: Option<&[EnvironmentName]>, after: Option<&str>| {
+        let after = after.map(secret_name);
+        let names = store.secret_names(&id, environments, after.as_ref(), 9).await.unwrap();
+        names.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(names(None, None).await, ["A", "B"]);
+    assert_eq!(names(Some(&[test]), None).await, ["A"]);
+    assert_eq!(names(Some(&[]), None).await, [] as [&str; 0]);
+    assert_eq!(names(None, Some("A")).await, ["B"]);
+}
+
+async fn deleting_an_environment(db: Database) {
+    let store = db.open().await;
+    let id = account(&store, "acc").await;
+    let (kept, gone) = (secret_row(&id, "production", "A"), secret_row(&id, "test", "A"));
+    let function = function_row(&id, "mail");
+    let user = SecretRow { version: 0, ..secret_row(&id, "production", "B") };
+    let source = secret_row(&id, "test", "B");
+    let source_id = source.id.clone();
+    let limited = |name: &str, environments: &[&str]| TokenRow {
+        environments: Some(environments.iter().map(|name| environment(name)).collect()),
+        ..token_row(&account_id("acc"), name)
+    };
+    let tokens = [
+        token_row(&id, "all"),
+        limited("both", &["production", "test"]),
+        limited("one", &["test"]),
+        limited("other", &["contest"]),
+    ];
+    tx!(store, |tx| {
+        tx.insert_secret(&kept, b"kept").await?;
+        tx.insert_secret(&gone, b"gone").await?;
+        tx.insert_secret(&source, b"shared").await?;
+        tx.insert_slot(&user, 3).await?;
+        tx.share_secret(&user.account, &user.id, &source.id, b"tag", time(200), "ann").await?;
+        tx.insert_function(&function).await?;
+        for token in &tokens {
+            tx.insert_token(token).await?;
+        }
+        Ok::<_, StoreError>(())
+    })
+    .unwrap();
+    deploy(&store, deployment_row("acc/mail", "d1"), &id).await.unwrap();
+    for env in ["production", "test"] {
+        set_active(&store, &id, "acc/mail", env, 1, 300).await.unwrap();
+    }
+    let shared = (environment("production"), secret_name("B"));
+    assert_eq!(store.sharers_of(&id, &environment("test")).await, Ok(vec![shared]));
+    assert_eq!(store.shares(&id).await, Ok(vec![(source_id, environment("production"))]));
+    let rows = ["production", "test"].map(|env| store::InvocationRow {
+        id: format!("of-{env}"),
+        environment: environment(env),
+        ..invocation_row(&id, "acc/mail", "x", 100)
+    });
+    let logs = ["production", "test"].map(|env| log_row(&id, "acc/mail", Some(&format!("of-{env}")), 1, 100));
+    let session = session_row(&id, "s1", None);
+    let draft = DraftRow {
+        account: id.clone(),
+        session_id: "s1".to_owned(),
+        id: "d1".to_owned(),
+        environment: environment("test"),
+        format: "dotenv".to_owned(),
+        ciphertext: vec![0],
+        expires_at: time(900),
+    };
+    tx!(store, |tx| {
+        tx.insert_session(&session).await?;
+        tx.put_draft(&draft).await?;
+        tx.insert_invocations(&rows).await?;
+        tx.add_to_hours(&rows).await?;
+        tx.insert_logs(&logs).await
+    })
+    .unwrap();
+    let delete = async || {
+        let id = id.clone();
+        tx!(store, |tx| tx.delete_environment(&id, &environment("test")).await)
+    };
+    assert_eq!(delete().await, Ok(true));
+    assert_eq!(delete().await, Ok(false));
+    assert_eq!(store.environment(&id, &environment("test")).await, Ok(None));
+    let left = store.secrets(&id, None, None, 9).await.unwrap();
+    assert_eq!(left.iter().map(|row| (row.name.as_str(), row.version)).collect::<Vec<_>>(), [("A", 1), ("B", 0)]);
+    assert_eq!(store.shares(&id).await, Ok(Vec::new()));
+    assert_eq!(store.draft(&id, "s1").await, Ok(None));
+    let recorded = store.invocations(&id, "acc/mail", None, None, 9).await.unwrap();
+    assert_eq!(recorded.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["of-production"]);
+    let said = store.function_logs(&id, "acc/mail", 9).await.unwrap();
+    assert_eq!(said.iter().map(|row| row.invocation.as_deref()).collect::<Vec<_>>(), [Some("of-production")]);
+    let tallies = async |place: Option<&EnvironmentName>| {
+        let found = store.function_tallies(&id, &["acc/mail"], place, time(0)).await.unwrap();
+        found.get("acc/mail").map(|(tally, _)| tally.invocations)
+    };
+    assert_eq!((tallies(None).await, tallies(Some(&environment("test"))).await), (Some(1), None));
+    assert_eq!(store.active(&id, "acc/mail").await.unwrap().len(), 1);
+    let left = async |token: &str| store.token(&id, token).await.unwrap().unwrap().environments;
+    assert_eq!(left("all").await, None, "whoever may go everywhere still may");
+    assert_eq!(left("both").await, Some(vec![environment("production")]));
+    assert_eq!(left("one").await, Some(Vec::new()), "nowhere, rather than everywhere");
+    assert_eq!(left("other").await, Some(vec![environment("contest")]));
 }
 
 async fn deploy(store: &Store, row: store::DeploymentRow, account: &domain::AccountId) -> Result<u64, StoreError> {
@@ -838,7 +1030,7 @@ async fn other_accounts_reach_nothing(db: Database) {
     let mut stolen = secret.clone();
     stolen.account = mallory.clone();
     stolen.version = 3;
-    let nothing = PutView { environment: true, requested: false, secret: None };
+    let nothing = PutView { environment: true, requested: false, secret: None, sharers: Vec::new() };
     let (owner, env, key) = (mallory.clone(), env.clone(), name.clone());
     assert_eq!(tx!(store, |tx| tx.put_view(&owner, &env, &key).await), Ok(nothing));
     let (who, id) = (mallory.clone(), secret.id.clone());

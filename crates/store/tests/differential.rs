@@ -162,7 +162,11 @@ async fn write(tx: &mut Tx, kind: u64, random: &mut Random) -> Result<String, St
         12 => {
             let row = secret_row(&account, random.environment(), random.secret());
             let version = random.below(4) + 1;
-            match random.below(3) {
+            match random.below(4) {
+                3 => {
+                    let user = secret_row(&account, random.environment(), row.name.as_str());
+                    format!("{}", tx.share_secret(&account, &user.id, &row.id, b"tag", time(at), "x").await?)
+                }
                 0 => format!("{}", tx.activate_version(&account, &row.id, version, time(at), "x").await?),
                 1 => format!("{}", tx.destroy_version(&account, &row.id, version, time(at)).await?),
                 _ if random.below(3) == 0 => format!("{}", tx.delete_secret(&account, &row.id).await?),

@@ -128,6 +128,30 @@ async fn looks(db: Database) {
     let there = environment("production");
     assert_eq!(store.secret_names_among(&id, Some(&there), &wanted).await.unwrap(), [secret_name("STRIPE_KEY")].into());
     assert_eq!(shown(store.secrets_named(&id, None, &[]).await.unwrap()), [""; 0]);
+
+    // A slot is missing a value and a shared value is none: the one is never due, the other when its source is.
+    let slot = store::SecretRow { version: 0, ..secret_row(&id, "production", "SMTP_PASSWORD") };
+    let user = store::SecretRow { version: 0, ..secret_row(&id, "test", "STRIPEXKEY") };
+    let open = store::SecretRow { version: 0, ..secret_row(&id, "test", "WANTED") };
+    let source = secret_row(&id, "production", "STRIPEXKEY").id;
+    tx!(store, |tx| {
+        for row in [&slot, &user, &open] {
+            tx.insert_slot(row, 1).await?;
+        }
+        tx.share_secret(&user.account, &user.id, &source, b"tag", time(9 * DAY), "ann").await
+    })
+    .unwrap();
+    let missing = names(&store, &id, &narrowed(SecretFilter::InFewerThan(2))).await;
+    assert_eq!(missing, ["OPENAI_API_KEY", "SMTP_PASSWORD", "WANTED"]);
+    let due = names(&store, &id, &ordered(SecretOrder::Due, false)).await;
+    assert_eq!(due, ["OPENAI_API_KEY", "STRIPE_KEY", "SMTP_PASSWORD", "STRIPEXKEY", "WANTED"]);
+    let unused = names(&store, &id, &narrowed(SecretFilter::NeverUsed)).await;
+    assert_eq!(unused, ["SMTP_PASSWORD", "STRIPEXKEY"], "a slot cannot be used");
+    let there = SecretLook { environment: Some(&test), ..ordered(SecretOrder::Due, false) };
+    assert_eq!(names(&store, &id, &there).await, ["SMTP_PASSWORD", "STRIPEXKEY", "STRIPE_KEY", "WANTED"]);
+    let wanted = [&secret_name("STRIPEXKEY"), &secret_name("WANTED")];
+    let among = store.secret_names_among(&id, Some(&test), &wanted).await.unwrap();
+    assert_eq!(among, [secret_name("STRIPEXKEY")].into());
 }
 
 async fn hours(db: Database) {

@@ -5,7 +5,7 @@
 mod rules;
 
 use crate::{Delivery, EnvironmentName, SecretName, Timestamp};
-pub use rules::{duplicated, examine, missing};
+pub use rules::{duplicated, examine, missing, of_mode};
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 

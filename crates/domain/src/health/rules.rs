@@ -11,7 +11,7 @@ pub fn examine(known: &Known<'_>, patience: &Patience) -> Vec<Complaint> {
     let is_told = |code: &str| code.ends_with("other_secret") && codes.contains(&"publishable_as_secret");
     let telling = codes.iter().filter(|code| !is_told(code));
     let mut complaints: Vec<_> = telling.filter_map(|code| of_code(known, code)).collect();
-    complaints.extend(of_mode(known));
+    complaints.extend(of_mode(known.mode, known.environment));
     complaints.extend(of_age(known, patience));
     complaints.extend(of_use(known, patience));
     complaints
@@ -108,8 +108,9 @@ fn form(code: &str) -> Option<(Urgency, &'static str)> {
     })
 }
 
-fn of_mode(known: &Known<'_>) -> Option<Complaint> {
-    let finding = catalogue::wrong_mode(Mode::parse(known.mode)?, known.environment)?;
+/// What is wrong with a value for this mode, as [`Known::mode`] has it, in this environment: its own or one that it shares.
+pub fn of_mode(mode: &str, environment: &EnvironmentName) -> Option<Complaint> {
+    let finding = catalogue::wrong_mode(Mode::parse(mode)?, environment)?;
     let advice = "Put the key of the other mode here.";
     let complaint = Complaint::new(Urgency::Medium, Ailment::WrongMode, finding.detail, Remedy::Replace, advice);
     Some(Complaint { code: Some(finding.code), ..complaint })

@@ -1,4 +1,4 @@
-//! `/api/v1/tokens`, `/environments`, `/accounts`, `/login-links`.
+//! `/api/v1/tokens`, `/accounts`, `/login-links`.
 
 use axum::Json;
 use axum::extract::State;
@@ -9,9 +9,7 @@ use super::extract::{Path, Query};
 use super::page::PageQuery;
 use super::problem::ApiResult;
 use crate::service::{Caller, Service};
-use crate::wire::{
-    Account, CreateAccount, CreateToken, CreatedAccount, CreatedToken, Environment, LoginLink, Page, Problem, Token,
-};
+use crate::wire::{Account, CreateAccount, CreateToken, CreatedAccount, CreatedToken, LoginLink, Page, Problem, Token};
 
 /// Make a token. Its text is in this answer and nowhere else.
 #[utoipa::path(post, path = "/api/v1/tokens", tag = "access", operation_id = "create_token", request_body = CreateToken,
@@ -49,30 +47,6 @@ pub(crate) async fn revoke_token(
 ) -> ApiResult<StatusCode> {
     service.revoke_token(&caller, &id).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// List environments.
-#[utoipa::path(get, path = "/api/v1/environments", tag = "access", operation_id = "list_environments",
-    responses((status = 200, description = "Environments", body = Page<Environment>),
-        (status = "default", description = "Refused", body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn list_environments(
-    State(service): State<Service>,
-    caller: Caller,
-) -> ApiResult<Json<Page<Environment>>> {
-    Ok(Json(service.list_environments(&caller).await?))
-}
-
-/// Make an environment.
-#[utoipa::path(put, path = "/api/v1/environments/{name}", tag = "access", operation_id = "put_environment", params(("name" = String, Path)),
-    responses((status = 200, description = "It was there already", body = Environment), (status = 201, description = "Made", body = Environment),
-        (status = "default", description = "Nothing changed", body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn put_environment(
-    State(service): State<Service>,
-    caller: Caller,
-    Path(name): Path<String>,
-) -> ApiResult<(StatusCode, Json<Environment>)> {
-    let (environment, created) = service.put_environment(&caller, &name).await?;
-    Ok((if created { StatusCode::CREATED } else { StatusCode::OK }, Json(environment)))
 }
 
 /// Make a one-time link that opens a browser session with the caller's scopes.

@@ -5,6 +5,7 @@ mod audit;
 pub(crate) mod auth;
 pub(crate) mod body;
 mod cors;
+mod environments;
 mod extract;
 mod functions;
 mod gateway;
@@ -126,6 +127,8 @@ fn api() -> OpenApiRouter<Service> {
         .routes(routes!(secrets::put, secrets::get, secrets::change, secrets::delete))
         .routes(routes!(secrets::list))
         .routes(routes!(secret_health::get))
+        .routes(routes!(environments::matrix))
+        .routes(routes!(environments::share))
         .routes(routes!(secrets::versions))
         .routes(routes!(secrets::activate))
         .routes(routes!(secrets::check))
@@ -148,9 +151,10 @@ fn api() -> OpenApiRouter<Service> {
         .routes(routes!(functions::tail))
         .routes(routes!(access::create_token, access::list_tokens))
         .routes(routes!(access::revoke_token))
-        .routes(routes!(access::list_environments))
-        .routes(routes!(access::put_environment))
         .routes(routes!(inject::inject))
+        .routes(routes!(environments::list))
+        .routes(routes!(environments::put, environments::delete))
+        .routes(routes!(environments::clone))
         .routes(routes!(members::list_members))
         .routes(routes!(members::put_member, members::delete_member))
         .routes(routes!(members::list_groups))

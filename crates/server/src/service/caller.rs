@@ -47,6 +47,14 @@ impl Permit {
         self.event.actor.name.clone()
     }
 
+    /// The same leave for one thing among many.
+    pub(crate) fn of(&self, resource: &str) -> Self {
+        let mut event = self.event.clone();
+        resource.clone_into(&mut event.resource.name);
+        event.salt = hex::encode(*envelope::random_bytes::<16>());
+        Self { event }
+    }
+
     /// The event of the action having happened. Append it in the action's transaction.
     pub(crate) fn done(self) -> AuditEvent {
         self.event

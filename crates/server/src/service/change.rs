@@ -39,6 +39,7 @@ impl Service {
                     if if_match.is_some_and(|tag| tag != "*" && tag != etag(&row)) {
                         return Err(Error::Precondition);
                     }
+                    settings.fit(&row)?;
                     let mut changed = row.clone();
                     settings.apply(&mut changed);
                     if changed == row {
@@ -78,6 +79,22 @@ impl Settings {
         }
         let rotate_by = rotate_by.map(|time| time.map(|text| rotation_time(&text)).transpose()).transpose()?;
         Ok(Self { note, version_note, rotate_after_days, rotate_by })
+    }
+
+    /// The rule that what is said of a value is said where it is.
+    fn fit(&self, row: &SecretRow) -> Result<(), Invalid> {
+        let field = match self {
+            _ if row.has_own_value() => return Ok(()),
+            Self { version_note: Some(_), .. } => "version_note",
+            Self { rotate_by: Some(_), .. } => "rotate_by",
+            Self { rotate_after_days: Some(_), .. } if row.shared.is_some() => "rotate_after_days",
+            _ => return Ok(()),
+        };
+        let rule = match &row.shared {
+            Some(shared) => format!("is a matter of {}, whose value this is: change it there", shared.environment),
+            None => "needs a value: none was put yet".to_owned(),
+        };
+        Err(Invalid::new(field, "no_own_value", rule))
     }
 
     pub(super) fn apply(&self, row: &mut SecretRow) {

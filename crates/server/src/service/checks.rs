@@ -7,12 +7,12 @@ use std::time::Instant;
 
 use domain::catalogue::{self, Probe, Provider, Secret, Verdict};
 use domain::{AccountId, Action, Delivery, EnvironmentName, HostPattern, SecretName, Value, limits};
-use envelope::Binding;
 use runtime::{ProbeAnswer, ProbeError, ProbeRequest};
 
 use super::caller::Permit;
 use super::rates::Rate;
 use super::secrets::environment_or_production;
+use super::share::open;
 use super::{Caller, Error, Service};
 use crate::wire;
 
@@ -125,8 +125,7 @@ impl Service {
     ) -> Result<Option<Held>, Error> {
         let Some(stored) = self.store.current_value(account, environment, name).await? else { return Ok(None) };
         let key = self.keyring.account(&self.store, account).await?;
-        let binding = Binding { secret: &stored.secret, environment, version: stored.version };
-        let value = key.decrypt(&binding, &stored.ciphertext)?;
+        let value = open(&key, environment, &stored)?;
         let hosts = (stored.delivery == Delivery::Brokered).then_some(stored.hosts);
         Ok(Some(Held { value, hosts }))
     }

@@ -152,7 +152,7 @@ impl Service {
         let rows = self.store.secrets_named(account, Some(&active.environment), &wanted).await?;
         let read = |(name, by_package): &(SecretName, bool)| Read {
             name: name.to_string(),
-            mask: rows.iter().find(|row| row.name == *name).map(|row| row.mask.clone()),
+            mask: rows.iter().find(|row| row.name == *name && row.version > 0).map(|row| row.mask.clone()),
             given: active.deployment.secrets.includes(name),
             by_package: *by_package,
         };

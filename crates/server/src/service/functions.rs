@@ -382,7 +382,8 @@ async fn missing(
     let mut missing = Vec::new();
     let words = deployment.referenced.as_deref().unwrap_or_default().split(' ');
     for name in words.filter_map(|word| SecretName::parse(word).ok()) {
-        if !deployment.secrets.includes(&name) || tx.secret(account, environment, &name).await?.is_none() {
+        let valued = tx.secret(account, environment, &name).await?.is_some_and(|row| row.version > 0);
+        if !deployment.secrets.includes(&name) || !valued {
             missing.push(name.to_string());
         }
     }

@@ -8,6 +8,7 @@ use domain::health::{self, Complaint, Known, Patience, Urgency};
 use domain::{AccountId, Action, EnvironmentName, Invalid, SecretName, authorize};
 use store::{AilingRow, EqualRow, ReadingRow};
 
+use super::duplicates::is_telling;
 use super::{Caller, Error, Service};
 use crate::clock;
 use crate::wire::{HealthCounts, HealthFinding, SecretHealth, SecretPlace};
@@ -34,13 +35,18 @@ impl Service {
             self.environment(account, environment).await?;
         }
         let patience = Patience { now: clock::now(), unused_days };
-        let (secrets, ailing, equal, readings) = tokio::try_join!(
+        let (secrets, ailing, shared, equal, readings) = tokio::try_join!(
             self.store.count_secrets_in(account, place),
             self.store.ailing_secrets(account, place, &patience),
+            self.store.shared_modes(account, place),
             self.store.equal_values(account),
             self.store.active_reads(account, place),
         )?;
         let mut found: Vec<Found> = ailing.iter().flat_map(|row| of_row(row, &patience)).collect();
+        // Of a value that is shared all else is told where it is.
+        found.extend(shared.into_iter().filter_map(|(environment, name, mode)| {
+            health::of_mode(&mode, &environment).map(|complaint| Found::new(environment, name, complaint))
+        }));
         found.extend(duplicates(caller, place, equal));
         found.extend(self.missing(account, readings).await?);
         found.sort_by(|a, b| a.order().cmp(&b.order()));
@@ -146,12 +152,6 @@ fn of_row(row: &AilingRow, patience: &Patience) -> Vec<Found> {
         ..Found::new(row.environment.clone(), row.name.clone(), complaint)
     });
     found.collect()
-}
-
-/// Whether that two values with this mask are equal means anything. Short ones (a port, a flag) are equal by chance, and could
-/// be found by trying.
-fn is_telling(mask: &str) -> bool {
-    mask != "****"
 }
 
 /// Values that are stored more than once, each told once: of the first place that is looked at. What the caller may not read

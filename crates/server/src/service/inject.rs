@@ -1,9 +1,9 @@
 //! Giving an environment's values to a process outside: on record, in one write, before any value is decrypted.
 
 use domain::{Action, Delivery, EnvironmentName, Invalid, SecretName, Value, limits};
-use envelope::Binding;
 use store::StoredValue;
 
+use super::share::open;
 use super::{Caller, Error, Service};
 use crate::wire;
 
@@ -54,8 +54,7 @@ impl Service {
             .await?;
         let mut secrets = Vec::with_capacity(given.len());
         for stored in given {
-            let binding = Binding { secret: &stored.secret, environment: &environment, version: stored.version };
-            let value = key.decrypt(&binding, &stored.ciphertext)?;
+            let value = open(&key, &environment, &stored)?;
             secrets.push((stored.name, stored.version, value));
         }
         Ok(Injection { environment, secrets, brokered })

@@ -11,7 +11,6 @@ use domain::{
     Access, AccountId, AccountName, Action, Actor, ActorKind, CorsOrigins, Delivery, EgressPolicy, Endpoint,
     EnvironmentName, FunctionName, RequestId, Timestamp, authorize_invoke,
 };
-use envelope::Binding;
 use http_body_util::Empty;
 use hyper::upgrade::OnUpgrade;
 use runtime::{
@@ -23,6 +22,7 @@ use thiserror::Error;
 
 use super::deployment::StoredLimits;
 use super::gate::Gate;
+use super::share::open;
 use super::{Error, Service, jwt, show};
 use crate::clock;
 use crate::metrics::InvocationLabels;
@@ -345,8 +345,7 @@ impl Service {
         )?;
         let (mut env, mut brokered, mut versions) = (Vec::new(), Vec::new(), BTreeMap::new());
         for value in stored.into_iter().filter(|value| route.secrets.includes(&value.name)) {
-            let binding = Binding { secret: &value.secret, environment, version: value.version };
-            let plain = key.decrypt(&binding, &value.ciphertext)?;
+            let plain = open(&key, environment, &value)?;
             versions.insert(value.name.to_string(), value.version);
             match value.delivery {
                 Delivery::Env => env.push((value.name, plain)),

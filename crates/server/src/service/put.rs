@@ -6,8 +6,8 @@ use std::sync::Arc;
 use domain::catalogue::{self, Finding, Severity, hosts_for};
 use domain::mask::mask;
 use domain::{
-    AccountId, Action, ConversationValues, Delivery, Denied, EnvironmentName, HostPattern, Invalid, SecretId,
-    SecretName, SecretRequestStatus, Timestamp, Value, limits,
+    AccountId, Action, ConversationValues, Delivery, Denied, EnvironmentName, Invalid, SecretId, SecretName,
+    SecretRequestStatus, Timestamp, Value, limits,
 };
 use envelope::{AccountKey, Binding};
 use store::{IdempotencyRow, SecretRow, ValueFacts};
@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use super::caller::{Caller, Permit};
 use super::change::Settings;
+use super::delivery::{delivered, hosts};
 use super::secrets::{environment_or_production, etag, unknown_environment};
 use super::versions::first_version;
 use super::{Error, Service, new_id, show};
@@ -82,6 +83,14 @@ impl Outcome {
     }
 }
 
+/// What a put stored.
+pub(super) struct Stored {
+    pub(super) row: SecretRow,
+    pub(super) outcome: Outcome,
+    /// Where else the value is used.
+    pub(super) sharers: Vec<EnvironmentName>,
+}
+
 /// The parts of a put that were checked.
 pub(super) struct Checked {
     pub(super) account: AccountId,
@@ -147,12 +156,13 @@ impl Service {
         let value = Value::new(std::mem::take(&mut input.value))?;
         let checked = Checked { request, ..check(caller, name, environment, value, input, &key)? };
         let (account, environment) = (checked.account.clone(), checked.environment.clone());
-        let warnings = checked.warnings();
-        let (row, outcome) =
+        let mut warnings = checked.warnings();
+        let Stored { row, outcome, sharers } =
             self.store.write(move |tx| Box::pin(async move { checked.store(tx, permit, &key).await })).await?;
         // Also where all was there already: whoever put that may not have come so far yet.
-        self.secrets_changed(&account, &environment);
+        self.value_changed(&account, &environment, &sharers);
         self.inner.answered.notify_waiters();
+        warnings.extend(self.same_value(caller, &row).await?);
         let functions = self.functions_using(&account, Some(&environment)).await?;
         let secret = show::secret(&row, &functions);
         let stored = wire::StoredSecret { secret, outcome: outcome.as_str().to_owned(), warnings };
@@ -161,8 +171,13 @@ impl Service {
 }
 
 impl Checked {
-    /// Whether this is the current value.
+    /// Whether this is the current value, and the secret's own.
     pub(super) fn is_stored(&self, row: &SecretRow) -> bool {
+        row.has_own_value() && self.is_used(row)
+    }
+
+    /// Whether this is the value that functions get, the secret's own or another's.
+    pub(super) fn is_used(&self, row: &SecretRow) -> bool {
         row.facts.fingerprint.as_deref() == Some(&self.fingerprint)
     }
 
@@ -182,7 +197,7 @@ impl Checked {
         tx: &mut store::Tx,
         permit: Permit,
         key: &Arc<AccountKey>,
-    ) -> Result<(SecretRow, Outcome), Error> {
+    ) -> Result<Stored, Error> {
         let (now, actor) = (permit.time(), permit.actor_name());
         if let Some((idempotency_key, fingerprint)) = &self.idempotency
             && let Some(earlier) = tx.idempotency(&self.account, idempotency_key).await?
@@ -192,24 +207,29 @@ impl Checked {
             }
             let row =
                 tx.secret(&self.account, &self.environment, &self.name).await?.ok_or(Error::not_found("secret"))?;
-            return Ok((row, Outcome::parse(&earlier.body).unwrap_or(Outcome::Changed)));
+            let outcome = Outcome::parse(&earlier.body).unwrap_or(Outcome::Changed);
+            let sharers = tx.sharers(&self.account, &row.id).await?;
+            return Ok(Stored { row, outcome, sharers });
         }
         let view = tx.put_view(&self.account, &self.environment, &self.name).await?;
         if !view.environment {
             return Err(unknown_environment().into());
         }
-        let current = view.secret;
+        let (current, sharers) = (view.secret, view.sharers);
         let matches = match (&self.if_match, &current) {
             (None, _) => true,
             (Some(tag), Some((row, _))) => tag == "*" || *tag == etag(row),
             (Some(_), None) => false,
         };
-        if !matches || (self.if_none_match && current.is_some()) {
+        if !matches || (self.if_none_match && current.as_ref().is_some_and(|(row, _)| row.version > 0)) {
             return Err(Error::Precondition);
         }
         let (row, outcome) = match current {
             Some((row, _)) if self.is_stored(&row) => self.keep_value(tx, row, now, &actor).await?,
-            Some((row, next)) => (self.add_version(tx, key, row, next, now, &actor).await?, Outcome::Changed),
+            Some((row, next)) => {
+                let outcome = if row.version == 0 { Outcome::New } else { Outcome::Changed };
+                (self.add_version(tx, key, row, next, now, &actor).await?, outcome)
+            }
             None => (self.insert(tx, key, now, &actor).await?, Outcome::New),
         };
         if view.requested {
@@ -233,7 +253,7 @@ impl Checked {
             };
             tx.insert_idempotency(&row).await?;
         }
-        Ok((row, outcome))
+        Ok(Stored { row, outcome, sharers })
     }
 
     /// What to tell of the value.
@@ -307,6 +327,7 @@ impl Checked {
             environment: self.environment.clone(),
             name: self.name.clone(),
             version,
+            shared: None,
             mask: self.mask.clone(),
             facts: self.facts(),
             value_at: now,
@@ -371,6 +392,7 @@ impl Checked {
         let ciphertext = self.encrypt(key, &row.id, version);
         let mut row = self.changed(&row)?;
         row.version = version;
+        row.shared = None;
         row.mask.clone_from(&self.mask);
         row.facts = self.facts();
         row.value_at = now;
@@ -456,31 +478,4 @@ pub(super) fn check(
         has_room: false,
         request: None,
     })
-}
-
-/// Hosts as they are kept: each once, in the pattern's own spelling.
-fn hosts(texts: &[String]) -> Result<Vec<String>, Invalid> {
-    if texts.len() > limits::HOSTS {
-        return Err(Invalid::new("hosts", "too_many_hosts", format!("must be at most {}", limits::HOSTS)));
-    }
-    let parse = |(index, text): (usize, &String)| {
-        HostPattern::parse(text).map_err(|invalid| Invalid { field: format!("hosts[{index}]"), ..invalid })
-    };
-    let patterns = texts.iter().enumerate().map(parse).collect::<Result<BTreeSet<_>, _>>()?;
-    Ok(patterns.iter().map(ToString::to_string).collect())
-}
-
-/// The rule that a brokered secret has hosts, and no other has.
-fn delivered(delivery: Delivery, hosts: &[String]) -> Result<(), Invalid> {
-    match (delivery, hosts.is_empty()) {
-        (Delivery::Brokered, true) => Err(Invalid::new(
-            "hosts",
-            "hosts_missing",
-            "a brokered secret must name the hosts that its value may be sent to",
-        )),
-        (Delivery::Env, false) => {
-            Err(Invalid::new("hosts", "hosts_without_broker", "only brokered secrets have hosts; leave it out"))
-        }
-        _ => Ok(()),
-    }
 }

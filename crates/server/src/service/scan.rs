@@ -144,6 +144,10 @@ impl Service {
     async fn build_index(&self, account: &AccountId) -> Result<Index, Error> {
         let key = self.keyring.account(&self.store, account).await?;
         let (salt, mut index, mut last) = (salt(&key), Index::default(), None);
+        let mut sharers: HashMap<_, Vec<EnvironmentName>> = HashMap::new();
+        for (source, environment) in self.store.shares(account).await? {
+            sharers.entry(source).or_default().push(environment);
+        }
         loop {
             let after = last.as_ref().map(|(secret, version)| (secret, *version));
             let page = self.store.newest_values(account, VERSIONS, after, PAGE).await?;
@@ -160,15 +164,19 @@ impl Service {
                 if public {
                     continue;
                 }
-                if is_findable(text) {
-                    index.found.entry(digest(&salt, text)).or_default().push(Known {
-                        name: stored.name,
-                        environment: stored.environment,
-                        version: stored.version,
-                        current: stored.current,
-                    });
-                } else if stored.current {
-                    *index.weak.entry(stored.environment).or_default() += 1;
+                // What others share is current there too.
+                let shared = sharers.get(&stored.secret).filter(|_| stored.current);
+                for environment in shared.into_iter().flatten().cloned().chain([stored.environment]) {
+                    if is_findable(text) {
+                        index.found.entry(digest(&salt, text)).or_default().push(Known {
+                            name: stored.name.clone(),
+                            environment,
+                            version: stored.version,
+                            current: stored.current,
+                        });
+                    } else if stored.current {
+                        *index.weak.entry(environment).or_default() += 1;
+                    }
                 }
             }
             tokio::task::yield_now().await;

@@ -46,7 +46,10 @@ struct Entry {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     New,
+    /// As new, for a slot that waits for it.
+    Fills,
     Changed,
+    /// Its own value or the one that is shared with it: a file of values is no wish to end that.
     Same,
     /// It should be brokered, and nobody knows where to.
     Homeless,
@@ -86,7 +89,7 @@ impl Service {
         let reading = self.read_import(caller, input, &key).await?;
         self.environment(&caller.actor.account, &reading.environment).await?;
         let (account, environment) = (caller.actor.account.clone(), reading.environment.clone());
-        let report = self
+        let (report, sharers) = self
             .store
             .write(move |tx| {
                 Box::pin(async move {
@@ -95,14 +98,14 @@ impl Service {
                     if report.blocked && !skip_rejected {
                         return Err(Error::Import(blocking(&reading, &verdicts)));
                     }
-                    store(tx, &account, reading.entries, verdicts, &key).await?;
+                    let sharers = store(tx, &account, reading.entries, verdicts, &key).await?;
                     tx.append_audit(&event(reading.permit, &report)).await?;
-                    Ok(report)
+                    Ok((report, sharers))
                 })
             })
             .await?;
         if report.new + report.changed > 0 {
-            self.secrets_changed(&caller.actor.account, &environment);
+            self.value_changed(&caller.actor.account, &environment, &sharers);
         }
         Ok(report)
     }
@@ -147,7 +150,8 @@ impl Service {
             return Err(Error::Invalid(broken));
         }
         let account = caller.actor.account.clone();
-        self.store
+        let sharers = self
+            .store
             .write(move |tx| {
                 Box::pin(async move {
                     let verdicts = compare(tx, &entries).await?;
@@ -155,7 +159,7 @@ impl Service {
                 })
             })
             .await?;
-        self.secrets_changed(&caller.actor.account, environment);
+        self.value_changed(&caller.actor.account, environment, &sharers);
         Ok(())
     }
 
@@ -186,14 +190,15 @@ async fn compare(tx: &mut store::Tx, entries: &[Entry]) -> Result<Vec<Verdict>, 
     Ok(verdicts)
 }
 
-/// Stores what is new or changed, each with its event.
+/// Stores what is new or changed, each with its event. Says which other environments use a value that changed.
 async fn store(
     tx: &mut store::Tx,
     account: &AccountId,
     entries: Vec<Entry>,
     verdicts: Vec<Verdict>,
     key: &Arc<AccountKey>,
-) -> Result<(), Error> {
+) -> Result<Vec<EnvironmentName>, Error> {
+    let mut sharers = BTreeSet::new();
     let new = verdicts.iter().filter(|verdict| **verdict == Verdict::New).count();
     room(tx, account, new as u64).await?;
     for (entry, verdict) in entries.into_iter().zip(verdicts) {
@@ -202,11 +207,11 @@ async fn store(
         match verdict {
             Verdict::Same | Verdict::Homeless => continue,
             Verdict::Changed => checked.keep_delivery(),
-            Verdict::New => {}
+            Verdict::New | Verdict::Fills => {}
         }
-        checked.store(tx, entry.permit, key).await?;
+        sharers.extend(checked.store(tx, entry.permit, key).await?.sharers);
     }
-    Ok(())
+    Ok(sharers.into_iter().collect())
 }
 
 fn format(asked: Option<&str>, text: &str) -> Result<Format, Invalid> {
@@ -217,7 +222,9 @@ fn format(asked: Option<&str>, text: &str) -> Result<Format, Invalid> {
 
 fn verdict(checked: &Checked, stored: Option<&SecretRow>) -> Verdict {
     match stored {
-        Some(stored) if checked.is_stored(stored) => Verdict::Same,
+        Some(stored) if checked.is_used(stored) => Verdict::Same,
+        Some(stored) if stored.version == 0 && checked.lacks_hosts() && stored.hosts.is_empty() => Verdict::Homeless,
+        Some(stored) if stored.version == 0 => Verdict::Fills,
         Some(_) => Verdict::Changed,
         None if checked.lacks_hosts() => Verdict::Homeless,
         None => Verdict::New,
@@ -244,7 +251,7 @@ fn report(reading: &Reading, verdicts: &[Verdict]) -> wire::Import {
     let mut lines: Vec<_> = reading.rejected.iter().map(rejected_line).collect();
     for (entry, verdict) in reading.entries.iter().zip(verdicts) {
         lines.push(match verdict {
-            Verdict::New => entry.line("new"),
+            Verdict::New | Verdict::Fills => entry.line("new"),
             Verdict::Changed => entry.line("changed"),
             Verdict::Same => entry.line("same"),
             Verdict::Homeless => rejected_line(&homeless(entry.line, &entry.checked.name)),

@@ -1,9 +1,10 @@
 //! Secrets: get, list, delete. Putting is `put`'s, versions are `versions`'.
 
-use domain::{AccountId, Action, EnvironmentName, Invalid, SecretName};
+use domain::{AccountId, Action, Actor, EnvironmentName, Invalid, SecretName};
 use store::SecretRow;
 
 use super::caller::{Caller, Permit};
+use super::share::list;
 use super::versions::deleted_before;
 use super::{Error, Service, paging, show};
 use crate::wire::{self, Page};
@@ -63,11 +64,11 @@ impl Service {
     ) -> Result<(), Error> {
         let (name, environment) = (SecretName::parse(name)?, environment_or_production(environment)?);
         let permit = self.permit(caller, Action::SecretDelete, Some(&environment), name.as_str()).await?;
-        let (account, scope) = (caller.actor.account.clone(), environment.clone());
+        let (actor, scope) = (caller.actor.clone(), environment.clone());
         self.store
             .write(move |tx| {
                 Box::pin(async move {
-                    match delete(tx, &account, &scope, &name, permit).await? {
+                    match delete(tx, &actor, &scope, &name, permit).await? {
                         true => Ok(()),
                         false => Err(Error::not_found("secret")),
                     }
@@ -76,6 +77,18 @@ impl Service {
             .await?;
         self.secrets_changed(&caller.actor.account, &environment);
         Ok(())
+    }
+
+    /// As [`Service::secrets_changed`], where a value changed that other environments use too.
+    pub(super) fn value_changed(
+        &self,
+        account: &AccountId,
+        environment: &EnvironmentName,
+        sharers: &[EnvironmentName],
+    ) {
+        for environment in sharers.iter().chain([environment]) {
+            self.secrets_changed(account, environment);
+        }
     }
 
     /// Ends the sight of old values: see [`super::generations`]. Call it after the commit and before returning.
@@ -91,21 +104,35 @@ impl Service {
     }
 }
 
-/// Deletes a secret in a write, with its event, which keeps the number at which a secret of that name would go on. `false`
-/// if there is none.
+/// Deletes a secret in a write, with its event. `false` if there is none; refused while other environments use its value.
 pub(super) async fn delete(
     tx: &mut store::Tx,
-    account: &AccountId,
+    actor: &Actor,
     environment: &EnvironmentName,
     name: &SecretName,
     permit: Permit,
 ) -> Result<bool, Error> {
-    let earlier = deleted_before(tx, account, name).await?;
-    let Some((row, next)) = tx.put_view(account, environment, name).await?.secret else { return Ok(false) };
+    let account = &actor.account;
+    let Some(row) = tx.secret(account, environment, name).await? else { return Ok(false) };
+    let sharers = tx.sharers(account, &row.id).await?;
+    if !sharers.is_empty() {
+        let detail = format!(
+            "{} would lose the value of {name}, which is shared from {environment}: put one there or delete it there first",
+            list(actor, &sharers)
+        );
+        return Err(Error::InUse { detail });
+    }
+    tombstone(tx, permit, &row).await?;
     tx.delete_secret(account, &row.id).await?;
-    let event = permit.done().detail("version", row.version);
-    tx.append_audit(&event.detail("next_version", next.max(earlier))).await?;
     Ok(true)
+}
+
+/// The event of a secret's deletion, with the number at which one of its name would go on. Append it before it is deleted.
+pub(super) async fn tombstone(tx: &mut store::Tx, permit: Permit, row: &SecretRow) -> Result<(), Error> {
+    let earlier = deleted_before(tx, &row.account, &row.name).await?;
+    let next = tx.next_version(&row.account, &row.id).await?.unwrap_or(0);
+    tx.append_audit(&permit.done().detail("version", row.version).detail("next_version", next.max(earlier))).await?;
+    Ok(())
 }
 
 /// The environment that is meant.

@@ -22,6 +22,8 @@ pub(super) fn secret(row: &SecretRow, uses: &Uses) -> wire::Secret {
     wire::Secret {
         name: row.name.to_string(),
         environment: row.environment.to_string(),
+        state: state(row).to_owned(),
+        shared_from: row.shared.as_ref().map(|shared| shared.environment.to_string()),
         version: row.version,
         mask: row.mask.clone(),
         delivery: row.delivery.as_str().to_owned(),
@@ -37,6 +39,15 @@ pub(super) fn secret(row: &SecretRow, uses: &Uses) -> wire::Secret {
         updated_by: row.updated_by.clone(),
         last_used_at: row.last_used_at.map(time),
         functions: uses.of(&row.environment, &row.name),
+    }
+}
+
+/// What there is under a name.
+pub(super) fn state(row: &SecretRow) -> &'static str {
+    match (row.version, &row.shared) {
+        (0, _) => "pending",
+        (_, Some(_)) => "shared",
+        (_, None) => "set",
     }
 }
 

@@ -25,7 +25,7 @@ impl Service {
         named.map(|row| row.name).ok_or(Error::not_found("project"))
     }
 
-    /// The environment's secrets by name, each with a keyed digest of its current value.
+    /// The environment's secrets that have a value by name, each with a keyed digest of its current value.
     pub(crate) async fn secret_digests(
         &self,
         caller: &Caller,
@@ -34,12 +34,11 @@ impl Service {
         self.permit(caller, Action::SecretList, Some(environment), "").await?;
         let account = &caller.actor.account;
         let key = self.keyring.account(&self.store, account).await?;
-        let mut digests: Vec<SecretDigest> = Vec::new();
+        let (mut digests, mut last) = (Vec::new(), None);
         loop {
-            let after = digests.last().map(|last| last.name.clone());
-            let after = after.as_ref().map(|name| (environment, name));
+            let after = last.as_ref().map(|name| (environment, name));
             let rows = self.store.secrets(account, Some(environment), after, limits::PAGE_ROWS).await?;
-            digests.extend(rows.iter().map(|row| {
+            digests.extend(rows.iter().filter(|row| row.version > 0).map(|row| {
                 // Not the fingerprint itself, which tells the same of values elsewhere.
                 let fingerprint = row.facts.fingerprint.as_deref().unwrap_or_default();
                 let digest = hex::encode(key.fingerprint("supabase digest", fingerprint));
@@ -48,6 +47,7 @@ impl Service {
             if (rows.len() as u64) < u64::from(limits::PAGE_ROWS) {
                 return Ok(digests);
             }
+            last = rows.last().map(|row| row.name.clone());
         }
     }
 
@@ -67,12 +67,12 @@ impl Service {
                 permitted.push((name, index, permit));
             }
         }
-        let (account, place) = (caller.actor.account.clone(), environment.clone());
+        let (actor, place) = (caller.actor.clone(), environment.clone());
         self.store
             .write(move |tx| {
                 Box::pin(async move {
                     for (name, index, permit) in permitted {
-                        if !delete(tx, &account, &place, &name, permit).await? {
+                        if !delete(tx, &actor, &place, &name, permit).await? {
                             let rule = "there is no such secret in this environment";
                             return Err(Invalid::new(format!("[{index}]"), "secret_unknown", rule).into());
                         }

@@ -2,6 +2,7 @@
 
 use domain::audit::AuditEvent;
 use domain::{AccountId, Action, SecretName};
+use store::SecretRow;
 
 use super::caller::Caller;
 use super::secrets::{cursor_invalid, environment_or_production};
@@ -25,7 +26,10 @@ impl Service {
         let row = self.store.secret(account, &environment, &name).await?.ok_or(Error::not_found("secret"))?;
         let mut versions = self.store.versions(account, &row.id, before, rows + 1).await?;
         let next_cursor = paging::cut(&mut versions, rows, |last| last.version.to_string());
-        Ok(Page { items: versions.iter().map(|version| show::version(version, row.version)).collect(), next_cursor })
+        Ok(Page {
+            items: versions.iter().map(|version| show::version(version, own_version(&row))).collect(),
+            next_cursor,
+        })
     }
 
     /// Makes an older version current again.
@@ -39,7 +43,7 @@ impl Service {
         let (name, environment) = (SecretName::parse(name)?, environment_or_production(environment)?);
         let permit = self.permit(caller, Action::SecretActivate, Some(&environment), name.as_str()).await?;
         let (account, scope) = (caller.actor.account.clone(), environment.clone());
-        let row = self
+        let (row, sharers) = self
             .store
             .write(move |tx| {
                 Box::pin(async move {
@@ -51,13 +55,15 @@ impl Service {
                     {
                         return Err(Error::Destroyed { version });
                     }
-                    tx.append_audit(&permit.done().detail("version", version).detail("previous_version", row.version))
-                        .await?;
-                    tx.secret(&account, &scope, &name).await?.ok_or(Error::not_found("secret"))
+                    let event = permit.done().detail("version", version).detail("previous_version", row.version);
+                    tx.append_audit(&event).await?;
+                    let sharers = tx.sharers(&account, &row.id).await?;
+                    let row = tx.secret(&account, &scope, &name).await?.ok_or(Error::not_found("secret"))?;
+                    Ok((row, sharers))
                 })
             })
             .await?;
-        self.secrets_changed(&caller.actor.account, &environment);
+        self.value_changed(&caller.actor.account, &environment, &sharers);
         let functions = self.functions_using(&caller.actor.account, Some(&environment)).await?;
         Ok(show::secret(&row, &functions))
     }
@@ -78,7 +84,7 @@ impl Service {
                 Box::pin(async move {
                     let row = tx.secret(&account, &environment, &name).await?.ok_or(Error::not_found("secret"))?;
                     let found = tx.version(&account, &row.id, version).await?.ok_or(Error::not_found("version"))?;
-                    if row.version == version {
+                    if own_version(&row) == version {
                         let detail = format!(
                             "version {version} is the current one: put or activate another first, or delete the secret"
                         );
@@ -90,11 +96,16 @@ impl Service {
                         return Err(Error::Broken("a version could not be destroyed"));
                     }
                     let done = tx.version(&account, &row.id, version).await?.ok_or(Error::not_found("version"))?;
-                    Ok(show::version(&done, row.version))
+                    Ok(show::version(&done, own_version(&row)))
                 })
             })
             .await
     }
+}
+
+/// The version that is the secret's value, if that is its own.
+fn own_version(row: &SecretRow) -> u64 {
+    if row.has_own_value() { row.version } else { 0 }
 }
 
 /// The number that the first version of a new secret gets: one that no deleted secret of its name had, in any environment.

@@ -47,6 +47,7 @@ pub(super) fn title(action: Action) -> &'static str {
         Action::SecretImport => "Secrets imported",
         Action::SecretInject => "Secrets given to a process",
         Action::SecretActivate => "Older version used again",
+        Action::SecretShare => "Secret shared",
         Action::SecretDestroy => "Version destroyed",
         Action::SecretDelete => "Secret deleted",
         Action::SecretCheck => "Secret checked with its provider",
@@ -67,6 +68,8 @@ pub(super) fn title(action: Action) -> &'static str {
         Action::FunctionInvoke => "Function invoked",
         Action::InvocationList => "Invocations read",
         Action::EnvironmentPut => "Environment made",
+        Action::EnvironmentClone => "Environment cloned",
+        Action::EnvironmentDelete => "Environment deleted",
         Action::AuditList => "Audit log read",
         Action::TokenList => "Tokens listed",
         Action::TokenCreate => "Token made",
@@ -146,6 +149,9 @@ impl Done<'_> {
             "secret.activate" => {
                 html! { "went from version " (self.detail("previous_version")) " to version " (self.detail("version")) " of" (name) (place) }
             }
+            "secret.share" => {
+                html! { "shared" (name) " from " (self.detail("from")) " with " @if let Some(to) = &event.environment { (to.as_str()) } }
+            }
             "secret.destroy" => html! { "destroyed version " (self.detail("version")) " of" (name) (place) },
             "secret.delete" => html! { "deleted" (name) (place) },
             "secret.check" => html! {
@@ -166,6 +172,12 @@ impl Done<'_> {
             "function.rollback" => html! { "rolled" (name) " back to deployment " (self.detail("number")) (place) },
             "function.delete" => html! { "deleted the function" (name) (place) },
             "environment.put" => html! { "made the environment" (name) },
+            "environment.clone" => {
+                html! { "copied the names of" (name) " to " code { (self.detail("to")) } ", without values" }
+            }
+            "environment.delete" => {
+                html! { "deleted the environment" (name) " with " (self.detail("secrets")) " secrets" }
+            }
             "token.create" => html! { "made the token" (name) },
             "token.revoke" => html! { "revoked the token " code { (self.detail("name")) } },
             "member.put" => html! { "made the member" (name) " a " (self.detail("role")) },
@@ -197,6 +209,7 @@ fn wanted(event: &AuditEvent) -> Markup {
         "secret.import" => html! { "import secrets" },
         "secret.inject" => html! { "run a program with secrets" },
         "secret.activate" => html! { "use another version of" (name) },
+        "secret.share" => html! { "share" (name) },
         "secret.destroy" => html! { "destroy a version of" (name) },
         "secret.delete" => html! { "delete" (name) },
         "secret.check" => html! { "check" (name) " with its provider" },
@@ -219,6 +232,8 @@ fn wanted(event: &AuditEvent) -> Markup {
         "function.invoke" => html! { "invoke" (name) },
         "invocation.list" => html! { "read the invocations of" (name) },
         "environment.put" => html! { "make the environment" (name) },
+        "environment.clone" => html! { "clone the environment" (name) },
+        "environment.delete" => html! { "delete the environment" (name) },
         "audit.list" => html! { "read the audit log" },
         "token.list" => html! { "list tokens" },
         "token.create" => html! { "make the token" (name) },

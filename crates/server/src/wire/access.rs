@@ -41,6 +41,25 @@ pub struct Environment {
     pub created_at: String,
 }
 
+/// Copies the names of an environment's secrets to another, never their values.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CloneEnvironment {
+    /// Where to; made if it is not there.
+    pub to: String,
+}
+
+/// What cloning an environment did.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ClonedEnvironment {
+    /// The environment that was cloned to.
+    pub environment: Environment,
+    /// Whether it was made.
+    pub created: bool,
+    /// The names that are pending there now: those that it did not have, with their notes and settings.
+    pub slots: Vec<String>,
+}
+
 /// A link that opens one browser session.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct LoginLink {

@@ -20,7 +20,7 @@ mod settings;
 mod token;
 mod wall;
 
-pub use access::{Account, CreateAccount, CreatedAccount, Environment, LoginLink};
+pub use access::{Account, CloneEnvironment, ClonedEnvironment, CreateAccount, CreatedAccount, Environment, LoginLink};
 pub use audit::{AuditEntry, AuditProof, SignedCheckpoint};
 pub use check::{Check, CheckSecret, CheckValue};
 pub use function::{
@@ -35,7 +35,8 @@ pub use problem::{FieldProblem, Problem};
 pub use provider::{Provider, ProviderSecret, ProviderSuggestion, ProviderSummary, SuggestProvider};
 pub use scan::{FindDigests, FoundDigests, FoundSecret, ScanSettings};
 pub use secret::{
-    ActivateSecret, ChangeSecret, DestroyVersion, PutSecret, RawValue, Secret, SecretVersion, StoredSecret, Warning,
+    ActivateSecret, ChangeSecret, DestroyVersion, MatrixCell, MatrixRow, PutSecret, RawValue, Secret, SecretMatrix,
+    SecretVersion, ShareSecret, StoredSecret, Warning,
 };
 pub use secret_request::{CreateSecretRequest, SecretRequest};
 pub use settings::{PutSettings, Settings};

@@ -11,7 +11,13 @@ pub struct Secret {
     pub name: String,
     /// The environment this value is of.
     pub environment: String,
-    /// The current version's number.
+    /// `set`: it has a value of its own here; `shared`: it uses the value that its name has in `shared_from`; `pending`: it has
+    /// none yet, and functions do not get it.
+    pub state: String,
+    /// The environment whose value it uses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared_from: Option<String>,
+    /// The current version's number; 0 where there is no value.
     pub version: u64,
     /// The shown stand-in of the value, for example `sk-p****z789`.
     pub mask: String,
@@ -96,14 +102,14 @@ pub struct PutSecret {
     pub rotate_by: Option<String>,
 }
 
-/// What a put did: the secret as it is now, never its value.
+/// What a put or a share did: the secret as it is now, never its value.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct StoredSecret {
     /// The secret.
     #[serde(flatten)]
     pub secret: Secret,
     /// `new`; `changed`: it has a new version; `settings`: the value was the current one already and so got no version, but
-    /// settings changed; `same`: all of it was there already and nothing changed.
+    /// settings changed; `shared`: it uses another's value now; `same`: all of it was there already and nothing changed.
     pub outcome: String,
     /// What may be wrong with the value. Advice: it was stored.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -176,6 +182,59 @@ pub struct SecretVersion {
     /// Since when its value is gone for good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub destroyed_at: Option<String>,
+}
+
+/// Makes a secret use the value that its name has in another environment. What it had itself stays as older versions.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ShareSecret {
+    /// Where the value is to be used too; not `production`.
+    pub environment: String,
+    /// Where the value is; `production` if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+}
+
+/// What each environment has of each name.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SecretMatrix {
+    /// The environments that the caller may see, in the order of the cells.
+    pub environments: Vec<String>,
+    /// By name.
+    pub items: Vec<MatrixRow>,
+    /// Give this as `cursor` to get the next page; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+/// A name.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct MatrixRow {
+    /// The name.
+    pub name: String,
+    /// One for each environment.
+    pub cells: Vec<MatrixCell>,
+}
+
+/// What an environment has of a name.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct MatrixCell {
+    /// The environment.
+    pub environment: String,
+    /// `set`, `shared`, `pending` or `missing`. Of the last two functions get nothing.
+    pub state: String,
+    /// The current version's number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
+    /// The shown stand-in of the value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mask: Option<String>,
+    /// The environment whose value it is, where it is shared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared_from: Option<String>,
+    /// Functions active there that name it in their source and would get it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub functions: Vec<String>,
 }
 
 /// Destroys the value of an earlier version for good.

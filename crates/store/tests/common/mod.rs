@@ -188,6 +188,7 @@ pub fn secret_row(account: &AccountId, env: &str, name: &str) -> SecretRow {
         environment: environment(env),
         name: secret_name(name),
         version: 1,
+        shared: None,
         mask: "sk-p****z789".to_owned(),
         facts: ValueFacts {
             note: "ü".to_owned(),

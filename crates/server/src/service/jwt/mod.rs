@@ -15,7 +15,6 @@ use domain::{
     AccountId, Actor, ActorKind, Algorithm, EnvironmentName, GroupName, Issuer, IssuerKeys, IssuerName, MemberName,
     Scope, SecretName, limits,
 };
-use envelope::Binding;
 use ipnet::IpNet;
 use jsonwebtoken::{DecodingKey, Validation};
 use serde::Deserialize;
@@ -26,6 +25,7 @@ pub(super) use keys::KeySet;
 
 use self::fetch::Fetched;
 use super::recent::Recent;
+use super::share::open;
 use super::{Error, Service};
 use crate::clock;
 
@@ -181,8 +181,7 @@ impl Service {
         let read = async {
             let Some(stored) = self.store.current_value(account, environment, name).await? else { return Ok(None) };
             let key = self.keyring.account(&self.store, account).await?;
-            let binding = Binding { secret: &stored.secret, environment, version: stored.version };
-            let value = key.decrypt(&binding, &stored.ciphertext)?;
+            let value = open(&key, environment, &stored)?;
             let bytes = value.expose().as_bytes();
             Ok::<_, Error>(Some(Arc::new(Shared(DecodingKey::from_secret(bytes), bytes.len()))))
         };

@@ -168,7 +168,8 @@ impl Known {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let found = service.secrets_named(&session.caller, Some(&environment), &names).await;
         let found = found.map_err(|error| session.failed(error))?;
-        let secrets = found.into_iter().map(|secret| (secret.name.clone(), secret)).collect();
+        let valued = found.into_iter().filter(|secret| secret.version > 0);
+        let secrets = valued.map(|secret| (secret.name.clone(), secret)).collect();
         Ok(Self { provider, environment, environments, templates, chosen, secrets, may_see_all: default.is_none() })
     }
 

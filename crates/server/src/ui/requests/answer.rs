@@ -103,8 +103,8 @@ fn asking(session: &Session, asked: &Asked) -> Markup {
             blockquote.quoted { (visible(&request.reason)) }
             dl.facts {
                 div { dt { "Stored now" } dd { @match &asked.current {
-                    Some(secret) => { (mask(&secret.mask)) ", version " (secret.version) ". A new value replaces it; the old one stays as an earlier version." }
-                    None => "Nothing: it will be a new secret.",
+                    Some(secret) if secret.version > 0 => { (mask(&secret.mask)) ", version " (secret.version) ". A new value replaces it; the old one stays as an earlier version." }
+                    _ => "Nothing: it will be a new secret.",
                 } } }
                 div { dt { "Read by" } dd.links {
                     @if asked.functions.is_empty() { "No function that is active in " (request.environment) " yet." }

@@ -54,8 +54,12 @@ fn page(secret: &Secret) -> Markup {
                     ul { @for name in &secret.functions { li { a href=(format!("/functions/{name}")) { (name) } } } }
                 }
             }
-            p { "The value " (mask(&secret.mask)) " and all its earlier versions are destroyed. This cannot be undone. "
-                "If the key itself should stop working, also revoke it at the service that issued it." }
+            p {
+                @if secret.state == "set" { "The value " (mask(&secret.mask)) " and all its earlier versions are destroyed. " }
+                @else { "It has no value of its own now; earlier ones are destroyed. " @if let Some(from) = &secret.shared_from { "That of " (from) " stays. " } }
+                "This cannot be undone. "
+                "If the key itself should stop working, also revoke it at the service that issued it."
+            }
             form method="post" action=(format!("/secrets/{}/delete", secret.name)) {
                 input type="hidden" name="environment" value=(secret.environment);
                 p.actions {

@@ -7,14 +7,15 @@ use domain::catalogue;
 use maud::{Markup, html};
 
 use super::fields::{self, Problems};
+use super::share;
 use crate::service::{Error, PutInput, Service};
 use crate::ui::ROWS;
 use crate::ui::form::{Fields, Params};
 use crate::ui::layout::{self, ErrorPage, Section, mask};
 use crate::ui::session::Session;
-use crate::ui::text::{link, visible};
+use crate::ui::text::{link, sentence, visible};
 use crate::ui::time;
-use crate::wire::{Secret, SecretVersion};
+use crate::wire::{Secret, SecretVersion, Warning};
 
 /// `GET /secrets/{name}?environment=`
 pub(in crate::ui) async fn show(
@@ -112,6 +113,10 @@ struct Known {
     secret: Secret,
     etag: String,
     versions: Vec<SecretVersion>,
+    /// Environments whose value it could use.
+    sources: Vec<String>,
+    /// Where else the same value is stored.
+    equal: Vec<Warning>,
 }
 
 impl Known {
@@ -127,7 +132,9 @@ impl Known {
         let (secret, etag) = service.get_secret(&session.caller, name, environment).await.map_err(failed)?;
         let versions = service.secret_versions(&session.caller, name, environment, None, ROWS).await;
         let versions = versions.map_err(failed)?.items;
-        Ok(Self { secret, etag, versions })
+        let sources = share::sources(service, session, &secret).await;
+        let equal = service.equal_values(&session.caller, name, environment).await.map_err(failed)?;
+        Ok(Self { secret, etag, versions, sources, equal })
     }
 
     fn page(&self, session: &Session, was: Option<u64>, note: Option<&str>, problems: &Problems) -> Markup {
@@ -140,9 +147,11 @@ impl Known {
             }
             @if let Some(was) = was { (self.replaced(was)) }
             (problems.summary())
+            @for warning in &self.equal { p.notice role="note" { (sentence(&visible(&warning.detail))) } }
             div.columns {
                 div {
                     (self.facts(session))
+                    (share::form(secret, &self.sources))
                     (self.version_table(session))
                 }
                 (self.update_form(note.unwrap_or(&secret.note), problems))
@@ -163,23 +172,31 @@ impl Known {
                         div { dt { "Now, version " (self.secret.version) } dd.new { (mask(&self.secret.mask)) } }
                     }
                 }
+            } @else if was == 0 && self.secret.version > 0 {
+                p.notice.good role="status" { "This value is used now: functions get it from their next invocation on." }
             } @else if was == self.secret.version {
                 p.notice role="status" { "It is still version " (was) ", " (mask(&self.secret.mask)) ": a value that is stored already makes no new version." }
             }
         }
     }
 
+    /// The version that is its value; 0 if that is another's or none.
+    fn own_version(&self) -> u64 {
+        if self.secret.state == "set" { self.secret.version } else { 0 }
+    }
+
     fn facts(&self, session: &Session) -> Markup {
         let secret = &self.secret;
         html! {
             section aria-label="About this secret" {
-                p.big-mask { (mask(&secret.mask)) }
+                @if secret.state == "pending" { p.notice { "No value yet: functions do not get it." } } @else { p.big-mask { (mask(&secret.mask)) } }
                 @if secret.findings.iter().any(|code| code == catalogue::SEEN_BY_ASSISTANT) {
                     p.notice.bad { "This value was given in a conversation with an assistant, which keeps it. Have a new one made by its provider, enter that here, and end the old one there." }
                 }
                 dl.facts {
                     div { dt { "Environment" } dd { (secret.environment) } }
-                    div { dt { "Version" } dd { (secret.version) } }
+                    @if let Some(from) = &secret.shared_from { div { dt { "Value" } dd { "Shared from " a href=(link(&format!("/secrets/{}", secret.name), &[("environment", from)])) { (from) } } } }
+                    @if secret.version > 0 { div { dt { "Version" } dd { (secret.version) } } }
                     div { dt { "Created" } dd { (time::full(&secret.created_at, session.now)) " by " (secret.created_by) } }
                     div { dt { "Updated" } dd { (time::full(&secret.updated_at, session.now)) " by " (secret.updated_by) } }
                     div { dt { "Last used" } dd { @match &secret.last_used_at { Some(time) => (session.ago(time)), None => "Never" } } }
@@ -232,7 +249,7 @@ impl Known {
             form method="post" action=(format!("/secrets/{}/activate", self.secret.name)) {
                 input type="hidden" name="environment" value=(self.secret.environment);
                 input type="hidden" name="version" value=(version);
-                input type="hidden" name="was" value=(self.secret.version);
+                input type="hidden" name="was" value=(self.own_version());
                 button type="submit" aria-label=(format!("Use again: version {version}")) { "Use again" }
             }
         }
@@ -257,10 +274,14 @@ impl Known {
         html! {
             section.sheet aria-labelledby="replace" {
                 h2 #replace { "Replace the value" }
-                p { "It is now " (mask(&secret.mask)) ". The old value stays as version " (secret.version) ", so you can go back." }
+                @match (secret.state.as_str(), &secret.shared_from) {
+                    ("pending", _) => p { "It has none yet." },
+                    (_, Some(from)) => p { "It is now that of " (from) ", " (mask(&secret.mask)) ". A value that you store here is used here instead." },
+                    _ => p { "It is now " (mask(&secret.mask)) ". The old value stays as version " (secret.version) ", so you can go back." },
+                }
                 form method="post" action=(format!("/secrets/{}", secret.name)) autocomplete="off" {
                     input type="hidden" name="environment" value=(secret.environment);
-                    input type="hidden" name="version" value=(secret.version);
+                    input type="hidden" name="version" value=(self.own_version());
                     input type="hidden" name="etag" value=(self.etag);
                     (fields::value("New value", problems))
                     (fields::version_note(problems))

@@ -55,6 +55,7 @@ pub(in crate::ui) async fn show(
         div.title {
             h1 { "Secrets" }
             div.actions.push {
+                @if environments.len() > 1 { a.button href="/secrets/matrix" { "By environment" } }
                 a.button href=(link("/secrets/import", &[("environment", chosen)])) { "Import" }
                 a.button.primary href=(link("/secrets/new", &[("environment", chosen)])) { "Add a secret" }
             }
@@ -315,7 +316,10 @@ fn address(secret: Option<&Secret>, name: &str) -> String {
 fn place(name: &str, environment: &str, secret: Option<&Secret>) -> Markup {
     html! {
         @match secret {
-            Some(secret) => a href=(address(Some(secret), name)) aria-label=(format!("{name} in {environment}: {}", secret.mask)) { (mask(&secret.mask)) },
+            Some(secret) if secret.state == "pending" => a href=(address(Some(secret), name)) aria-label=(format!("{name} in {environment}: no value yet")) { "No value yet" },
+            Some(secret) => a href=(address(Some(secret), name)) aria-label=(format!("{name} in {environment}: {}", secret.mask)) {
+                (mask(&secret.mask)) @if let Some(from) = &secret.shared_from { span.by { "of " (from) } }
+            },
             None => a.missing href=(link("/secrets/new", &[("name", name), ("environment", environment)])) aria-label=(format!("{name} is missing in {environment}: add it")) { "Missing" },
         }
     }

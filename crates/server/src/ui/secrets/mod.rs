@@ -7,4 +7,6 @@ pub(super) mod detail;
 pub(super) mod fields;
 pub(super) mod import;
 pub(super) mod list;
+pub(super) mod matrix;
 mod rotation;
+pub(super) mod share;
