@@ -226,12 +226,58 @@ fn a_hostile_repository_runs_nothing() {
     repo.git(&["config", "color.ui", "always"]);
     let _ = std::fs::remove_file(&mark);
     repo.git(&["-c", "core.fsmonitor=false", "add", "a"]);
+    // What would run when a file is added or checked out, when an index is written, when a signature is looked at.
+    for name in ["filter.evil.clean", "filter.evil.smudge", "filter.evil.process", "gpg.program", "credential.helper"] {
+        repo.git(&["config", name, &evil]);
+    }
+    repo.git(&["config", "filter.evil.required", "true"]);
+    repo.git(&["config", "log.showSignature", "true"]);
+    repo.write("more", &format!("[diff \"evil\"]\n\tcommand = {evil}\n"));
+    repo.git(&["config", "include.path", "../more"]);
+    let hooks = repo.path().join("hooks");
+    for hook in ["post-index-change", "pre-commit", "fsmonitor-watchman", "reference-transaction", "post-checkout"] {
+        use std::os::unix::fs::PermissionsExt as _;
+        let file = repo.write(&format!("hooks/{hook}"), &format!("#!/bin/sh\ntouch {}\n", mark.display()));
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    repo.git(&["config", "core.hooksPath", &hooks.display().to_string()]);
     let _ = std::fs::remove_file(&mark);
     for (args, count) in [(&["--git"][..], 1), (&["--staged"], 1), (&[], 1)] {
         let finished = offline(repo.path(), &[args, &["--json"]].concat());
         assert_eq!(told(&finished).len(), count, "{args:?}: {finished:?}");
         assert!(!mark.exists(), "{args:?} ran a program of the repository's");
     }
+}
+
+/// A clone that lacks objects names where to get them, and with which program: nothing is fetched.
+#[test]
+fn a_partial_clone_fetches_nothing() {
+    let repo = Repo::new();
+    repo.write("a", &stripe("live", 1));
+    repo.commit("first");
+    let blob = repo.git(&["rev-parse", "HEAD:a"]);
+    repo.write("a", "nothing\n");
+    repo.commit("second");
+    let upstream = tempfile::tempdir().unwrap();
+    let mark = repo.path().join("ran");
+    for (name, value) in [
+        ("core.repositoryFormatVersion", "1"),
+        ("extensions.partialClone", "origin"),
+        ("remote.origin.promisor", "true"),
+        ("remote.origin.url", &upstream.path().display().to_string()),
+        ("remote.origin.uploadpack", &format!("touch {}; git-upload-pack", mark.display())),
+    ] {
+        repo.git(&["config", name, value]);
+    }
+    let (folder, file) = blob.trim().split_at(2);
+    std::fs::remove_file(repo.path().join(".git/objects").join(folder).join(file)).unwrap();
+    for args in [&["--git"][..], &["--staged"], &[]] {
+        offline(repo.path(), args);
+        assert!(!mark.exists(), "{args:?} ran a program of the repository's");
+    }
+    // Git itself does: the test would see it.
+    let _ = repo.command(&["cat-file", "-p", blob.trim()]).output().unwrap();
+    assert!(mark.exists());
 }
 
 #[test]

@@ -159,9 +159,12 @@ fn command<const N: usize>(folder: &Path, args: [&str; N]) -> Command {
         .current_dir(folder)
         .args(["-c", "core.quotepath=off", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"])
         .args(["-c", "log.showSignature=false", "-c", "core.pager=cat", "--no-pager"])
+        // A repository within a folder's files is one of them, and its settings are nobody's.
+        .args(["-c", "safe.bareRepository=explicit"])
         .args(args)
-        // Objects that a partial clone lacks stay away: nothing is fetched.
+        // Objects that a partial clone lacks stay away: nothing is fetched, by gits that do not know the first of these either.
         .env("GIT_NO_LAZY_FETCH", "1")
+        .env("GIT_ALLOW_PROTOCOL", "none")
         .env("GIT_TERMINAL_PROMPT", "0")
         .env_remove("GIT_EXTERNAL_DIFF")
         .env_remove("GIT_DIFF_OPTS")
