@@ -426,6 +426,8 @@ fn findings_hold_nothing_of_the_value() {
 #[test]
 fn search() {
     let ids = |text: &str| catalogue::search(text).iter().map(|provider| provider.id.as_str()).collect::<Vec<_>>();
+    assert_eq!(ids("Send mail with SendGrid, please")[0], "sendgrid");
+    assert!(!ids("a resender of letters").contains(&"resend"), "a word stands alone");
     assert_eq!(ids("").len(), catalogue::all().len());
     assert_eq!(ids("stripe")[0], "stripe");
     assert_eq!(ids(" OpenAI ")[0], "openai");

@@ -153,6 +153,8 @@ pub fn search(text: &str) -> Vec<&'static Provider> {
             () if provider.categories.iter().any(|category| category.starts_with(&wanted)) => Some(3),
             () if name.contains(&wanted) => Some(4),
             () if secret() => Some(5),
+            // A sentence, as people and assistants write one.
+            () if wanted.contains(' ') && words(&wanted).contains(&words(&name)) => Some(6),
             () => None,
         }
     };
@@ -160,4 +162,10 @@ pub fn search(text: &str) -> Vec<&'static Provider> {
         all().iter().filter_map(|provider| rank(provider).map(|rank| (rank, provider))).collect();
     found.sort_by_key(|(rank, _)| *rank);
     found.into_iter().map(|(_, provider)| provider).collect()
+}
+
+/// The words of a text, each between two spaces.
+fn words(text: &str) -> String {
+    let words: Vec<_> = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    format!(" {} ", words.join(" "))
 }

@@ -5,7 +5,7 @@ use rmcp::model::{
     ErrorData, GetPromptRequestParams, GetPromptResult, Prompt, PromptArgument, PromptMessage, ReadResourceResult,
     Resource, ResourceContents, ResourceTemplate, Role,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::data;
 use crate::service::{Caller, Service};
@@ -75,7 +75,8 @@ pub(super) fn templates() -> Vec<ResourceTemplate> {
 }
 
 pub(super) fn resource(service: &Service, caller: &Caller, uri: &str) -> Result<ReadResourceResult, ErrorData> {
-    let missing = || ErrorData::resource_not_found("there is no resource of this URI", None);
+    let missing =
+        || ErrorData::resource_not_found("there is no resource of this URI", Some(json!({ "uri": data::shown(uri) })));
     let (text, kind) = match uri {
         GUIDE_URI => (FUNCTIONS.to_owned(), "text/markdown"),
         CATALOGUE_URI => {
