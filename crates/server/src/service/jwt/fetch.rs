@@ -160,7 +160,8 @@ impl Fetched {
 }
 
 fn may_reach(address: std::net::IpAddr, allowed: &[IpNet], public: bool) -> bool {
-    allowed.iter().any(|network| network.contains(&address)) || (public && domain::address::is_public(address))
+    let allows = || allowed.iter().any(|network| network.contains(&domain::address::embedded(address)));
+    domain::address::forbids(address, allowed).is_none() && (public || allows())
 }
 
 /// Resolves names, and refuses one that stands for any address that may not be reached.
