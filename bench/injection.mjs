@@ -24,14 +24,22 @@ export async function injection(vault, { source, seconds, connections, progress 
     numbers.set(count, numbers.size + 1);
     await wrk(url(count), { connections, seconds: 1 });
   }
+  /** Retires the environment's workers. */
+  const renewed = (count) =>
+    vault.send("POST", "/api/v1/functions/injected/rollback", { number: numbers.get(count), environment: `inject-${count}` });
   for (let round = 0; round < ROUNDS; round++) {
-    for (const count of turned(COUNTS, round)) seen.get(count).warm.push((await wrk(url(count), { connections, seconds })).rate);
+    for (const count of turned(COUNTS, round)) {
+      // A new worker each round: processes of the same code differ by more than what is looked for.
+      await renewed(count);
+      await wrk(url(count), { connections, seconds: 1 });
+      seen.get(count).warm.push((await wrk(url(count), { connections, seconds })).rate);
+    }
     progress(`round ${round + 1} ${COUNTS.map((count) => `${count}: ${Math.round(seen.get(count).warm[round])}/s`).join("  ")}`);
   }
   for (let round = 0; round < COLD_ROUNDS; round++) {
     for (const count of turned(COUNTS, round)) {
-      // Retires the environment's workers; the pool gets time to have one for each cold start.
-      await vault.send("POST", "/api/v1/functions/injected/rollback", { number: numbers.get(count), environment: `inject-${count}` });
+      await renewed(count);
+      // The pool gets time to have a process for each cold start.
       await new Promise((resolve) => setTimeout(resolve, 100));
       const began = performance.now();
       const answer = await fetch(url(count));

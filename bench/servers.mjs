@@ -67,12 +67,12 @@ export async function bareDeno(deno, file) {
   return url;
 }
 
-/** nginx in front of Deno on a unix socket, with kept connections on both sides: without and with its access log. */
+/** nginx in front of Deno on a unix socket: with kept connections on both sides, without and with its access log; and as it comes, with a connection to Deno for each request. */
 export async function nginxToDeno(deno, file, folder) {
   const socket = join(folder, "deno.sock");
   const behind = startDeno(deno, file, `unix:${socket}`);
   await until(behind, () => existsSync(socket));
-  const [port, logging] = [await freePort(), await freePort()];
+  const [port, logging, plain] = [await freePort(), await freePort(), await freePort()];
   const server = (port, log) => `
       server {
         listen 127.0.0.1:${port}; access_log ${log};
@@ -88,11 +88,12 @@ export async function nginxToDeno(deno, file, folder) {
       ${temporary} keepalive_requests 1000000000;
       upstream function { server unix:${socket}; keepalive 64; keepalive_requests 1000000000; }
       ${server(port, "off")} ${server(logging, join(folder, "access.log"))}
+      server { listen 127.0.0.1:${plain}; access_log ${join(folder, "plain.log")}; location / { proxy_pass http://unix:${socket}; proxy_http_version 1.0; } }
     }`);
-  const [silent, logged] = [port, logging].map((port) => `http://127.0.0.1:${port}/`);
+  const [silent, logged, asItComes] = [port, logging, plain].map((port) => `http://127.0.0.1:${port}/`);
   const child = start("nginx", ["-c", config, "-p", folder]);
   await until(child, () => answers(silent));
-  return { silent, logged };
+  return { silent, logged, asItComes };
 }
 
 /** Tresor on embedded defaults, and a client of its API. */
@@ -109,6 +110,7 @@ export async function tresor(program, deno, data) {
     const answer = await fetch(`${url}${path}`, { method, headers, body: JSON.stringify(body) });
     const text = await answer.text();
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
+    return text === "" ? undefined : JSON.parse(text);
   };
-  return { url, tokenFile, send, put: (path, body) => send("PUT", path, body) };
+  return { url, child, tokenFile, send, put: (path, body) => send("PUT", path, body) };
 }
