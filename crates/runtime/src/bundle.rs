@@ -254,8 +254,15 @@ impl Inner {
             ["DENO_NO_UPDATE_CHECK", "DENO_NO_PACKAGE_JSON", "NO_COLOR"].map(|name| (name, OsString::from("1"))),
         );
         let rules = rules(self.spawner.sandbox(), packages, out.parent().unwrap_or(root));
-        let launch =
-            Launch { args, env, dir: root.to_path_buf(), memory_bytes: MEMORY_BYTES, stdin: dev_null()?, rules };
+        let launch = Launch {
+            args,
+            env,
+            dir: root.to_path_buf(),
+            memory_bytes: MEMORY_BYTES,
+            resident_bytes: MEMORY_BYTES,
+            stdin: dev_null()?,
+            rules,
+        };
         let child = self.spawner.spawn(launch).await.map_err(std::io::Error::from)?;
         let group = Group(child.id());
         let output = tokio::time::timeout(self.timeout, child.wait_with_output()).await;

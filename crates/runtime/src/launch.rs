@@ -21,6 +21,8 @@ pub(crate) struct Launch {
     pub(crate) dir: PathBuf,
     /// Most private memory, in bytes: heaps, buffers, stacks and compiled code of all its threads.
     pub(crate) memory_bytes: u64,
+    /// Most memory that it really takes, files and all. Kept by the kernel where the wall `memory` stands.
+    pub(crate) resident_bytes: u64,
     pub(crate) stdin: OwnedFd,
     /// What it may do.
     pub(crate) rules: Rules,
@@ -65,6 +67,11 @@ impl Child {
 
     pub(crate) fn start_kill(&mut self) -> io::Result<()> {
         self.process.start_kill()
+    }
+
+    /// Whether the kernel ended it for want of memory. Known once it has ended.
+    pub(crate) fn ran_out(&self) -> bool {
+        self.process.ran_out()
     }
 
     /// Ends it and waits until it is reaped.

@@ -75,7 +75,8 @@ impl Sandbox {
         let mut command = std::process::Command::new(&self.0.0);
         command.args(launch.args).env_clear().envs(launch.env).current_dir(launch.dir);
         command.stdin(Stdio::from(launch.stdin)).stdout(Stdio::from(stdout)).stderr(Stdio::from(stderr));
-        let memory = launch.memory_bytes;
+        // What it takes of the machine, nothing bounds here but the server's own look at it.
+        let (memory, _resident) = (launch.memory_bytes, launch.resident_bytes);
         let confine = move || confine(memory);
         // SAFETY: `confine` runs between fork and exec. It makes plain system calls, allocates nothing, takes no lock and captures a number.
         #[expect(unsafe_code, reason = "a session and limits are set in the child")]
@@ -101,6 +102,11 @@ pub(crate) struct Process(Child);
 impl Process {
     pub(crate) fn id(&self) -> u32 {
         self.0.id().unwrap_or_default()
+    }
+
+    /// Nothing tells.
+    pub(crate) fn ran_out(&self) -> bool {
+        false
     }
 
     pub(crate) fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {

@@ -11,6 +11,7 @@ use rustix::process::Resource;
 
 use super::child::{self, Failure, Prepared, Step, c_string};
 use super::engine::Engine;
+use super::group::Groups;
 use super::identity::{Identity, Outside, Owner};
 use super::landlock::{self, May};
 use super::process::Process;
@@ -34,6 +35,8 @@ pub(super) struct Plan {
     /// Processes have a user namespace of their own, so that no right on the machine is needed for the others.
     pub(super) namespace: bool,
     pub(super) outside: Outside,
+    /// Where processes get their control groups, if the wall `memory` stands.
+    pub(super) groups: Option<Groups>,
     pub(super) missing: BTreeMap<Wall, String>,
 }
 
@@ -46,6 +49,9 @@ impl Plan {
     pub(super) fn without(&self, wall: Wall, why: impl Into<String>) -> Self {
         let mut plan = self.clone();
         plan.missing.insert(wall, why.into());
+        if wall == Wall::Memory {
+            plan.groups = None;
+        }
         if wall == Wall::User {
             plan.namespace = false;
             plan.missing.entry(Wall::Threads).or_insert_with(|| NAMESPACE.to_owned());
@@ -128,28 +134,37 @@ impl Sandbox {
 
     /// Starts a process, on the thread that calls this and for as long as that lives.
     pub(crate) fn spawn(&self, launch: Launch, output: [OwnedFd; 2]) -> Result<(Process, Vec<OwnedFd>), SpawnError> {
+        let failed = |error| SpawnError { wall: None, error };
         let relay = launch.rules.relay;
         if relay && !self.can_relay() {
             let error = io::Error::other(
                 "TCP endpoints and node:http need the walls `net` and `mount`, which do not stand here",
             );
-            return Err(SpawnError { wall: None, error });
+            return Err(failed(error));
         }
-        let (ours, theirs) =
-            std::os::unix::net::UnixStream::pair().map_err(|error| SpawnError { wall: None, error })?;
-        let prepared = self
-            .prepare(launch, output, relay.then(|| theirs.into()))
-            .map_err(|error| SpawnError { wall: None, error })?;
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(failed)?;
+        let group = self.0.plan.groups.as_ref().map(|groups| groups.make(launch.resident_bytes, THREADS)).transpose();
+        let group = group.map_err(|error| SpawnError { wall: Some(Wall::Memory), error })?;
+        let prepared = self.prepare(launch, output, relay.then(|| theirs.into())).map_err(failed)?;
         let identity = prepared.identity;
+        let mut outside = true;
         let admit = |pid| {
             // Of all processes, the kernel ends those of functions first when memory runs out.
             let _ = std::fs::write(format!("/proc/{pid}/oom_score_adj"), "500");
+            if let Some(group) = &group {
+                group.admit(pid)?;
+            }
+            outside = false;
             identity.write_maps(pid)
         };
-        let (pid, descriptor) = child::spawn(prepared, admit).map_err(SpawnError::from)?;
-        let process = Process::new(pid, descriptor).map_err(|error| SpawnError { wall: None, error })?;
+        let spawned = child::spawn(prepared, admit);
+        let (pid, descriptor) = spawned.map_err(|failure| match failure.step {
+            Step::Admit if outside => SpawnError { wall: Some(Wall::Memory), error: failure.error },
+            _ => SpawnError::from(failure),
+        })?;
+        let process = Process::new(pid, descriptor, group).map_err(failed)?;
         let sockets = if relay { super::relay::take(&ours.into()) } else { Ok(Vec::new()) };
-        Ok((process, sockets.map_err(|error| SpawnError { wall: None, error })?))
+        Ok((process, sockets.map_err(failed)?))
     }
 
     fn prepare(&self, launch: Launch, [stdout, stderr]: [OwnedFd; 2], relay: Option<OwnedFd>) -> io::Result<Prepared> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::child;
 use super::engine::Engine;
+use super::group::Groups;
 use super::identity::Outside;
 use super::plan::{NAMESPACE, NAMESPACES, Plan};
 use super::{Rules, Sandbox, Wall};
@@ -25,8 +26,17 @@ await server.shutdown();
 const PATIENCE: Duration = Duration::from_secs(20);
 const MEMORY_BYTES: u64 = 1 << 30;
 /// If Deno does not work behind all walls, these are suspected first.
-const SUSPECTS: [Wall; 8] =
-    [Wall::Seccomp, Wall::Mount, Wall::Landlock, Wall::Threads, Wall::User, Wall::Pid, Wall::Net, Wall::Ipc];
+const SUSPECTS: [Wall; 9] = [
+    Wall::Memory,
+    Wall::Seccomp,
+    Wall::Mount,
+    Wall::Landlock,
+    Wall::Threads,
+    Wall::User,
+    Wall::Pid,
+    Wall::Net,
+    Wall::Ipc,
+];
 
 impl Sandbox {
     /// Tries which walls stand around `deno` on this machine. A folder in `dir` is used for that and removed. Call it within
@@ -70,6 +80,7 @@ impl Sandbox {
                 .into(),
             dir: folder.path().to_path_buf(),
             memory_bytes: MEMORY_BYTES,
+            resident_bytes: MEMORY_BYTES,
             stdin: dev_null()?,
             rules: Rules { listen: Some(folder.path().to_path_buf()), owner, ..Rules::default() },
         };
@@ -117,9 +128,11 @@ async fn suspect(engine: &Engine, plan: &Plan, dir: &Path, text: String) -> io::
 
 /// Which namespaces can be made.
 fn namespaces() -> Plan {
-    let mut plan = Plan { namespace: true, outside: Outside::find(), missing: [].into() };
-    let memory = "there is no cgroup v2 here that the server may divide";
-    plan.missing.insert(Wall::Memory, memory.to_owned());
+    let mut plan = Plan { namespace: true, outside: Outside::find(), groups: None, missing: [].into() };
+    match Groups::find() {
+        Ok(groups) => plan.groups = Some(groups),
+        Err(why) => plan = plan.without(Wall::Memory, why),
+    }
     if let Err(error) = child::can_clone(libc::CLONE_NEWUSER) {
         plan.namespace = false;
         if plan.outside == Outside::Own {

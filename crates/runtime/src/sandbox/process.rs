@@ -10,22 +10,25 @@ use rustix::process::{Signal, WaitId, WaitIdOptions, WaitIdStatus};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use super::group::Group;
+
 /// A child. Dropped, it is killed.
 pub(crate) struct Process {
     id: u32,
     /// `None` when its end has been learnt, or handed to a task.
     running: Option<AsyncFd<OwnedFd>>,
     status: Option<ExitStatus>,
+    group: Option<Group>,
     handle: tokio::runtime::Handle,
 }
 
 impl Process {
     /// Within a Tokio runtime.
-    pub(super) fn new(id: u32, descriptor: OwnedFd) -> io::Result<Self> {
+    pub(super) fn new(id: u32, descriptor: OwnedFd, group: Option<Group>) -> io::Result<Self> {
         let handle = tokio::runtime::Handle::current();
         // SAFETY: the descriptor is owned, and stays open and the same until the `AsyncFd` is dropped.
         let running = Some(unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE)? });
-        Ok(Self { id, running, status: None, handle })
+        Ok(Self { id, running, status: None, group, handle })
     }
 
     /// Its number on this machine, which means nothing any more once it has ended.
@@ -42,6 +45,11 @@ impl Process {
             self.running = None;
         }
         Ok(self.status)
+    }
+
+    /// Whether the kernel ended it for want of memory. Known once it has ended.
+    pub(crate) fn ran_out(&self) -> bool {
+        self.group.as_ref().is_some_and(Group::ran_out)
     }
 
     /// Waits for its end. May be given up and begun again.
@@ -68,9 +76,12 @@ impl Drop for Process {
     fn drop(&mut self) {
         let Some(running) = self.running.take() else { return };
         let _ = rustix::process::pidfd_send_signal(running.get_ref(), Signal::KILL);
+        let group = self.group.take();
         self.handle.spawn(async move {
             let _ = running.readable().await;
-            reap(running.get_ref())
+            let status = reap(running.get_ref());
+            drop(group);
+            status
         });
     }
 }

@@ -22,6 +22,7 @@ async fn run(sandbox: &Sandbox, dir: &Path, code: &str) -> String {
         env: vec![("DENO_DIR", packages.clone().into()), ("NO_COLOR", "1".into())],
         dir: folder.clone(),
         memory_bytes: 4 << 30,
+        resident_bytes: 4 << 30,
         stdin: dev_null().unwrap(),
         rules: crate::bundle::rules(sandbox, &packages, &folder),
     };
