@@ -111,6 +111,10 @@ pub(crate) struct Deploy {
     /// Ask people for the secrets that the code reads and that are not there
     #[arg(long)]
     pub(crate) request_missing: bool,
+    /// What is done when it would return a value of its secrets to its caller: `report` it, or `block` it too; the stricter of this and
+    /// the account's setting holds [default: the account's]
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) response_guard: Option<String>,
     /// The file of a folder that is run [default: index.ts, or index with another ending]
     #[arg(long, value_name = "PATH")]
     pub(crate) entry: Option<String>,

@@ -159,6 +159,9 @@ pub(crate) struct Put {
     /// A host that a brokered secret may be sent to, like api.stripe.com or *.example.com; repeat for more
     #[arg(long = "host", value_name = "HOST")]
     pub(crate) hosts: Vec<String>,
+    /// Everyone may see the value, as that of a key made for web pages: functions may return it; `false` takes it back
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) publishable: Option<bool>,
     /// What people should know about it; no secrets in here
     #[arg(long, value_name = "TEXT")]
     pub(crate) note: Option<String>,
@@ -171,7 +174,7 @@ pub(crate) struct Put {
     /// When this value stops working or must be replaced, like 2027-03-31
     #[arg(long, value_name = "DAY")]
     pub(crate) rotate_by: Option<String>,
-    /// Ask for no value: change notes and rotation only
+    /// Ask for no value: change notes, rotation and who may see it only
     #[arg(long, conflicts_with_all = ["delivery", "hosts"])]
     pub(crate) keep_value: bool,
     /// Only if this is the current version; 0: only if there is no such secret

@@ -59,6 +59,7 @@ async fn deploy(context: &Context, args: Deploy) -> Done {
         cors_origins: Some(args.cors_origins).filter(|origins| !origins.is_empty()),
         egress: Some(args.egress).filter(|hosts| !hosts.is_empty()),
         tcp: Some(args.tcp).filter(|endpoints| !endpoints.is_empty()),
+        response_guard: args.response_guard,
         cpu_seconds: args.cpu_seconds,
         response_mib: args.response_mib,
         concurrency: args.concurrency,
@@ -157,6 +158,11 @@ async fn get(context: &Context, name: &str, source: bool, number: Option<u64>) -
     let detail: FunctionDetail = context.client()?.get(&path(name)?, &[("number", number.as_deref())]).await?;
     if source && !context.output.is_json() {
         return print_source(context, &detail);
+    }
+    for value in detail.returned.iter().filter(|_| !context.output.is_json()) {
+        let (secret, place) = (clean(&value.secret), clean(&value.environment));
+        let did = if value.blocked { "a response was blocked: it held" } else { "it returned" };
+        context.output.warn(&format!("{did} the value of {secret} in {place} ({})", ago(&value.time)));
     }
     context.output.show(&detail, |detail| {
         let function = &detail.function;

@@ -71,6 +71,8 @@ struct PutBody<'a> {
     rotate_after_days: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rotate_by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    publishable: Option<bool>,
 }
 
 async fn put(context: &Context, args: Put) -> Done {
@@ -134,6 +136,7 @@ fn change(args: Put) -> ChangeSecret {
         version_note: args.version_note,
         rotate_after_days: args.rotate_after_days.map(|days| Some(days).filter(|days| *days > 0)),
         rotate_by: args.rotate_by.map(|day| Some(day).filter(|day| day != "never")),
+        publishable: args.publishable,
     }
 }
 
@@ -159,6 +162,7 @@ fn body(args: &Put, value: &Value) -> Done<Zeroizing<Vec<u8>>> {
         version_note: args.version_note.as_deref(),
         rotate_after_days: args.rotate_after_days,
         rotate_by: args.rotate_by.as_deref(),
+        publishable: args.publishable,
     };
     // JSON writes a byte as six at most. The buffer must not grow: growing leaves a copy behind.
     let others =
@@ -207,6 +211,7 @@ fn detail(secret: &Secret) -> String {
         ("version", (secret.version > 0).then(|| secret.version.to_string())),
         ("delivery", Some(secret.delivery.clone())),
         ("hosts", Some(secret.hosts.join(", "))),
+        ("publishable", secret.publishable.then(|| "yes: functions may return it".to_owned())),
         ("note", Some(secret.note.clone())),
         ("rotate", secret.rotate_after_days.map(|days| format!("after {days} days"))),
         ("rotate by", secret.rotate_by.as_deref().map(ago)),

@@ -1,10 +1,10 @@
 //! Integrations as the admin UI makes them: keys pasted into its forms, its examples deployed and tried, and what the
 //! providers are sent. Every example is deployed as it stands, with the packages that it imports.
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use crate::api::{Answer, App, Client, random, str};
+use crate::api::{App, random, str};
+use crate::browser::Browser;
 use crate::registry::Registry;
 use crate::upstream::Upstream;
 
@@ -41,37 +41,6 @@ fn providers(request: &str) -> (&'static str, String) {
         }
         "/2010-04-01/Accounts/AC1/Messages.json" => json(json!({ "sid": "SM1", "status": "queued" })),
         other => panic!("nobody answers {other}"),
-    }
-}
-
-/// A browser that is logged in.
-struct Browser {
-    client: Client,
-    cookie: String,
-}
-
-impl Browser {
-    async fn open(app: &App) -> Self {
-        let client = app.admin().without_token();
-        let link = app.server.login_link().unwrap();
-        let code = link.split_once("code=").unwrap().1.to_owned();
-        let mut browser = Self { client, cookie: String::new() };
-        let opened = browser.send("/login", &[("code", &code)]).await.expect(303);
-        browser.cookie = opened.header("set-cookie").split(';').next().unwrap().to_owned();
-        browser
-    }
-
-    async fn send(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
-        let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-        let body: Vec<_> = fields.iter().map(|(name, text)| format!("{}={}", encode(name), encode(text))).collect();
-        let request =
-            self.client.request("POST", path).header("origin", self.client.url()).header("cookie", &self.cookie);
-        let kind = ("content-type", "application/x-www-form-urlencoded");
-        self.client.send(request.header(kind.0, kind.1).body(body.join("&"))).await
-    }
-
-    async fn page(&self, path: &str) -> String {
-        self.client.send(self.client.request("GET", path).header("cookie", &self.cookie)).await.expect(200).text()
     }
 }
 

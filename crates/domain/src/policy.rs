@@ -44,6 +44,7 @@ actions! {
     SecretCheck = "secret.check" needs SecretsWrite,
     SecretScan = "secret.scan" needs SecretsScan,
     SecretSend = "secret.send" needs SecretsWrite,
+    SecretReturn = "secret.return" needs SecretsWrite,
     SecretRequestCreate = "secret_request.create" needs SecretsRequest,
     SecretRequestList = "secret_request.list" needs SecretsRead,
     SecretRequestGet = "secret_request.get" needs SecretsRead,

@@ -6,7 +6,7 @@
 use crate::Invalid;
 
 /// What is done when a function would return a value of its secrets to its caller.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ResponseGuard {
     /// Nothing: responses are not looked at.
     Off,
@@ -29,6 +29,12 @@ impl ResponseGuard {
             "block" => Ok(Self::Block),
             _ => Err(Invalid::new("response_guard", "response_guard_unknown", "must be `report`, `block` or `off`")),
         }
+    }
+
+    /// What holds for a function whose deployment says `own` in an account that says `self`: the stricter of the two. Who may
+    /// deploy must not undo what the account decided.
+    pub fn with(self, own: Option<Self>) -> Self {
+        own.map_or(self, |own| self.max(own))
     }
 
     /// The API's word.
@@ -122,6 +128,20 @@ mod tests {
             assert_eq!(read.set(name, &text), Ok(()));
         }
         assert_eq!(read, changed);
+    }
+
+    #[test]
+    fn a_function_asks_for_more_and_never_for_less() {
+        use ResponseGuard::{Block, Off, Report};
+        for (account, own, holds) in [
+            (Off, None, Off),
+            (Off, Some(Block), Block),
+            (Report, Some(Off), Report),
+            (Block, Some(Report), Block),
+            (Block, None, Block),
+        ] {
+            assert_eq!(account.with(own), holds);
+        }
     }
 
     #[test]

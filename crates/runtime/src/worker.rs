@@ -5,6 +5,7 @@ mod body;
 mod boot;
 mod connection;
 mod grants;
+mod guard;
 mod invocation;
 mod ledger;
 mod output;
@@ -15,10 +16,11 @@ mod room;
 mod text;
 mod upgrade;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use domain::{AccountId, EgressPolicy, Endpoint, EnvironmentName, FunctionName, SecretName, Value};
+use domain::{AccountId, EgressPolicy, Endpoint, EnvironmentName, FunctionName, ResponseGuard, SecretName, Value};
 use tokio::sync::mpsc;
 
 use crate::egress::{Broker, Brokered, EgressRecord};
@@ -58,6 +60,10 @@ pub struct Assignment {
     pub label: Arc<str>,
     /// The bounds within which it runs.
     pub limits: Limits,
+    /// What is done with responses that hold one of the values.
+    pub guard: ResponseGuard,
+    /// The secrets among them that everyone may see.
+    pub publishable: BTreeSet<SecretName>,
 }
 
 /// What a worker may send where.

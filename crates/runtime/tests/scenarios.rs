@@ -7,6 +7,8 @@ mod harness;
 mod bundling;
 #[path = "scenarios/failures.rs"]
 mod failures;
+#[path = "scenarios/guard.rs"]
+mod guard;
 #[path = "scenarios/handlers.rs"]
 mod handlers;
 #[path = "scenarios/lifecycle.rs"]

@@ -23,6 +23,12 @@ pub(crate) struct RequestLabels {
     pub(crate) status: u16,
 }
 
+/// Labels of a response that held a value.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct GuardLabels {
+    pub(crate) outcome: &'static str,
+}
+
 /// All metrics of one server.
 pub(crate) struct Metrics {
     registry: Registry,
@@ -31,6 +37,7 @@ pub(crate) struct Metrics {
     pub(crate) requests: Family<RequestLabels, Counter>,
     pub(crate) unrecorded: Counter,
     pub(crate) placeholders_refused: Counter,
+    pub(crate) guarded: Family<GuardLabels, Counter>,
     workers: Gauge,
     commits: Gauge<u64, AtomicU64>,
 }
@@ -44,6 +51,7 @@ impl Metrics {
         let requests = Family::default();
         let unrecorded = Counter::default();
         let placeholders_refused = Counter::default();
+        let guarded = Family::default();
         let workers = Gauge::default();
         let commits = Gauge::default();
         registry.register("invocations", "Invocations by outcome and kind of start", invocations.clone());
@@ -59,9 +67,24 @@ impl Metrics {
             "Requests of functions that would have taken a placeholder to a host that its secret is not for",
             placeholders_refused.clone(),
         );
+        registry.register(
+            "responses_with_values",
+            "Responses of functions that held a value of their secrets, by what the guard did",
+            guarded.clone(),
+        );
         registry.register("workers", "Running workers", workers.clone());
         registry.register("store_commits", "Transactions committed since the start", commits.clone());
-        Self { registry, invocations, invocation_seconds, requests, unrecorded, placeholders_refused, workers, commits }
+        Self {
+            registry,
+            invocations,
+            invocation_seconds,
+            requests,
+            unrecorded,
+            placeholders_refused,
+            guarded,
+            workers,
+            commits,
+        }
     }
 
     /// The metrics as text, with the gauges set to now's numbers.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    Access, AccountId, CorsOrigins, EgressPolicy, Endpoint, EnvironmentName, FunctionName, SecretSelection, Timestamp,
+    Access, AccountId, CorsOrigins, EgressPolicy, Endpoint, EnvironmentName, FunctionName, ResponseGuard,
+    SecretSelection, Timestamp,
 };
 use sqlx::any::AnyRow;
 
@@ -33,6 +34,8 @@ pub struct DeploymentRow {
     pub egress: EgressPolicy,
     /// The TCP endpoints it declares.
     pub tcp: Vec<Endpoint>,
+    /// What is done with responses that hold a value; `None`: what the account says.
+    pub response_guard: Option<ResponseGuard>,
     /// The secret names its code mentions, as the service writes them.
     pub referenced: Option<String>,
     /// When it was deployed.
@@ -75,6 +78,8 @@ pub struct ActiveDeployment {
     pub egress: EgressPolicy,
     /// The TCP endpoints it declares.
     pub tcp: Vec<Endpoint>,
+    /// What is done with responses that hold a value; `None`: what the account says.
+    pub response_guard: Option<ResponseGuard>,
 }
 
 fn deployment_row(row: &AnyRow) -> Result<DeploymentRow> {
@@ -89,6 +94,7 @@ fn deployment_row(row: &AnyRow) -> Result<DeploymentRow> {
         cors_origins: row.parse("cors_origins", CorsOrigins::from_text)?,
         egress: row.parse("egress", EgressPolicy::from_text)?,
         tcp: row.parse("tcp", |text| text.split(',').filter(|one| !one.is_empty()).map(Endpoint::parse).collect())?,
+        response_guard: row.maybe("response_guard", ResponseGuard::parse)?,
         referenced: row.col("referenced")?,
         created_at: row.time("created_at")?,
         created_by: row.col("created_by")?,
@@ -115,6 +121,7 @@ fn active_deployment_row(row: &AnyRow) -> Result<ActiveDeployment> {
         cors_origins: row.parse("cors_origins", CorsOrigins::from_text)?,
         egress: row.parse("egress", EgressPolicy::from_text)?,
         tcp: row.parse("tcp", |text| text.split(',').filter(|one| !one.is_empty()).map(Endpoint::parse).collect())?,
+        response_guard: row.maybe("response_guard", ResponseGuard::parse)?,
     })
 }
 
@@ -134,7 +141,7 @@ reads! {
     ) -> Result<Vec<(FunctionName, DeploymentRow)>> {
         let query = sqlx::query(
             "SELECT f.name, d.function_id, d.number, d.digest, d.entry, d.access, d.secrets, d.limits_json, d.cors_origins, \
-             d.egress, d.tcp, d.referenced, d.created_at, d.created_by FROM functions f \
+             d.egress, d.tcp, d.response_guard, d.referenced, d.created_at, d.created_by FROM functions f \
              JOIN active a ON a.account = f.account AND a.function_id = f.id \
              JOIN deployments d ON d.account = f.account AND d.function_id = f.id AND d.number = a.number \
              WHERE f.account = $1 AND a.environment = $2 ORDER BY f.name",
@@ -148,7 +155,8 @@ reads! {
         conn, account: &AccountId, environment: &EnvironmentName, function: &FunctionName,
     ) -> Result<Option<ActiveDeployment>> {
         let query = sqlx::query(
-            "SELECT d.function_id, d.number, d.digest, d.access, d.secrets, d.limits_json, d.cors_origins, d.egress, d.tcp FROM functions f \
+            "SELECT d.function_id, d.number, d.digest, d.access, d.secrets, d.limits_json, d.cors_origins, d.egress, d.tcp, d.response_guard \
+             FROM functions f \
              JOIN active a ON a.account = f.account AND a.function_id = f.id \
              JOIN deployments d ON d.account = f.account AND d.function_id = f.id AND d.number = a.number \
              WHERE f.account = $1 AND f.name = $2 AND a.environment = $3",
@@ -162,7 +170,8 @@ reads! {
         conn, account: &AccountId, function_id: &str, before: Option<u64>, limit: u32,
     ) -> Result<Vec<DeploymentRow>> {
         let query = sqlx::query(
-            "SELECT function_id, number, digest, entry, access, secrets, limits_json, cors_origins, egress, tcp, referenced, created_at, created_by \
+            "SELECT function_id, number, digest, entry, access, secrets, limits_json, cors_origins, egress, tcp, response_guard, referenced, \
+             created_at, created_by \
              FROM deployments WHERE account = $1 AND function_id = $2 AND number < $3 ORDER BY number DESC LIMIT $4",
         );
         let query = query.bind(account.as_str()).bind(function_id);
@@ -175,7 +184,8 @@ reads! {
         conn, account: &AccountId, function_id: &str, number: u64,
     ) -> Result<Option<DeploymentRow>> {
         let query = sqlx::query(
-            "SELECT function_id, number, digest, entry, access, secrets, limits_json, cors_origins, egress, tcp, referenced, created_at, created_by \
+            "SELECT function_id, number, digest, entry, access, secrets, limits_json, cors_origins, egress, tcp, response_guard, referenced, \
+             created_at, created_by \
              FROM deployments WHERE account = $1 AND function_id = $2 AND number = $3",
         );
         let query = query.bind(account.as_str()).bind(function_id).bind(int(number));
@@ -234,8 +244,8 @@ impl Tx {
         let number = rows.first().ok_or(StoreError::Missing)?.number("number")?;
         sqlx::query(
             "INSERT INTO deployments (account, function_id, number, digest, entry, access, secrets, limits_json, \
-             referenced, created_at, created_by, files, cors_origins, egress, tcp) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+             referenced, created_at, created_by, files, cors_origins, egress, tcp, response_guard) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
         )
         .bind(account.as_str())
         .bind(&row.function_id)
@@ -252,6 +262,7 @@ impl Tx {
         .bind(row.cors_origins.to_text())
         .bind(row.egress.to_text())
         .bind(row.tcp.iter().map(ToString::to_string).collect::<Vec<_>>().join(","))
+        .bind(row.response_guard.map(ResponseGuard::as_str))
         .execute(self.connection().await?)
         .await?;
         Ok(number)

@@ -114,7 +114,8 @@ macro_rules! secret_columns {
          COALESCE(o.hosts, s.hosts) AS value_hosts, COALESCE(o.rotate_after_days, s.rotate_after_days) AS \
          value_rotate_after_days, o.environment AS source_environment, COALESCE(v.mask, '') AS mask, \
          COALESCE(v.note, '') AS version_note, v.fingerprint, COALESCE(v.findings, '') AS findings, \
-         COALESCE(v.mode, '') AS mode, v.rotate_by, COALESCE(v.created_at, s.updated_at) AS value_at"
+         COALESCE(v.mode, '') AS mode, v.rotate_by, COALESCE(v.publishable, 0) AS publishable, \
+         COALESCE(v.created_at, s.updated_at) AS value_at"
     };
 }
 
@@ -360,14 +361,14 @@ impl Tx {
     }
 
     /// Changes delivery, hosts, note, rotation and the update's time and author to the row's, and of its current version
-    /// the note, the findings, the delivery, the hosts and when it is to be rotated, if its value is its own. `false` if there is
-    /// no such secret.
+    /// the note, the findings, the delivery, the hosts, when it is to be rotated and whether it is publishable, if its value is
+    /// its own. `false` if there is no such secret.
     ///
     /// # Errors
     /// The database's.
     pub async fn update_secret(&mut self, row: &SecretRow) -> Result<bool> {
         sqlx::query(
-            "UPDATE secret_versions SET delivery = $4, hosts = $5, note = $6, rotate_by = $7, findings = $8 \
+            "UPDATE secret_versions SET delivery = $4, hosts = $5, note = $6, rotate_by = $7, findings = $8, publishable = $9 \
              WHERE account = $1 AND secret_id = $2 AND version = $3",
         )
         .bind(row.account.as_str())
@@ -379,6 +380,7 @@ impl Tx {
         .bind(&row.facts.note)
         .bind(millis(row.facts.rotate_by))
         .bind(&row.facts.findings)
+        .bind(i64::from(row.facts.publishable))
         .execute(self.connection().await?)
         .await?;
         let done = sqlx::query(

@@ -21,6 +21,8 @@ pub struct ValueFacts {
     pub mode: String,
     /// When it stops working or is to be rotated, if that was said.
     pub rotate_by: Option<Timestamp>,
+    /// Everyone may see it.
+    pub publishable: bool,
 }
 
 pub(crate) fn facts(row: &AnyRow) -> Result<ValueFacts> {
@@ -30,6 +32,7 @@ pub(crate) fn facts(row: &AnyRow) -> Result<ValueFacts> {
         findings: row.col("findings")?,
         mode: row.col("mode")?,
         rotate_by: row.maybe_time("rotate_by")?,
+        publishable: row.col::<i64>("publishable")? == 1,
     })
 }
 
@@ -65,6 +68,8 @@ pub struct StoredValue {
     pub delivery: Delivery,
     /// Where the broker may send it.
     pub hosts: Vec<HostPattern>,
+    /// Everyone may see it.
+    pub publishable: bool,
     /// The current version's ciphertext.
     pub ciphertext: Vec<u8>,
     /// The secret of another environment that uses it, where it was asked for there.
@@ -105,6 +110,7 @@ fn stored_value(row: &AnyRow) -> Result<StoredValue> {
         version: row.number("version")?,
         delivery: row.parse("delivery", Delivery::parse)?,
         hosts: hosts(&row.col::<String>("hosts")?)?,
+        publishable: row.col::<i64>("publishable")? == 1,
         ciphertext: row.col("ciphertext")?,
         user: match row.col::<Option<Vec<u8>>>("source_tag")? {
             Some(tag) => Some(SharingUser { secret: SecretId::new(row.col::<String>("user_id")?), tag }),
@@ -115,7 +121,7 @@ fn stored_value(row: &AnyRow) -> Result<StoredValue> {
 
 macro_rules! select_versions {
     () => {
-        "SELECT version, mask, note AS version_note, fingerprint, findings, mode, rotate_by, created_at, created_by, \
+        "SELECT version, mask, note AS version_note, fingerprint, findings, mode, rotate_by, publishable, created_at, created_by, \
          destroyed_at FROM secret_versions "
     };
 }
@@ -167,8 +173,8 @@ reads! {
         conn, account: &AccountId, environment: &EnvironmentName, name: &SecretName,
     ) -> Result<Option<StoredValue>> {
         let query = sqlx::query(
-            "SELECT o.id, o.environment, o.name, o.version, o.delivery, o.hosts, v.ciphertext, s.id AS user_id, \
-             s.source_tag FROM secrets s JOIN secrets o ON o.account = s.account AND o.id = COALESCE(s.source, s.id) \
+            "SELECT o.id, o.environment, o.name, o.version, o.delivery, o.hosts, v.publishable, v.ciphertext, \
+             s.id AS user_id, s.source_tag FROM secrets s JOIN secrets o ON o.account = s.account AND o.id = COALESCE(s.source, s.id) \
              JOIN secret_versions v ON v.account = o.account AND v.secret_id = o.id AND v.version = o.version \
              WHERE s.account = $1 AND s.environment = $2 AND s.name = $3",
         );
@@ -194,12 +200,12 @@ reads! {
         let sql = match conn.backend_name() == "SQLite" {
             true => select!(
                 "json_group_array(json_array(o.id, o.environment, o.name, o.version, o.delivery, o.hosts, \
-                 hex(v.ciphertext), s.id, hex(s.source_tag)) ORDER BY s.name)"
+                 hex(v.ciphertext), s.id, hex(s.source_tag), v.publishable) ORDER BY s.name)"
             ),
             false => select!(
                 "CAST(coalesce(json_agg(json_build_array(o.id, o.environment, o.name, o.version, o.delivery, o.hosts, \
-                 encode(v.ciphertext, 'hex'), s.id, coalesce(encode(s.source_tag, 'hex'), '')) ORDER BY s.name), '[]') \
-                 AS TEXT)"
+                 encode(v.ciphertext, 'hex'), s.id, coalesce(encode(s.source_tag, 'hex'), ''), v.publishable) \
+                 ORDER BY s.name), '[]') AS TEXT)"
             ),
         };
         let query = sqlx::query(sql).bind(account.as_str()).bind(environment.as_str());
@@ -210,11 +216,11 @@ reads! {
 
 /// A row of [`Store::current_values`](crate::Store::current_values).
 #[derive(serde::Deserialize)]
-struct Found(String, String, String, u64, String, String, String, String, String);
+struct Found(String, String, String, u64, String, String, String, String, String, u8);
 
 impl Found {
     fn value(self) -> Result<StoredValue> {
-        let Self(secret, environment, name, version, delivery, to, ciphertext, user, tag) = self;
+        let Self(secret, environment, name, version, delivery, to, ciphertext, user, tag, publishable) = self;
         let bytes = |text: &str, what| hex::decode(text).map_err(|_| StoreError::Corrupt { what });
         Ok(StoredValue {
             secret: SecretId::new(secret),
@@ -224,6 +230,7 @@ impl Found {
             version,
             delivery: Delivery::parse(&delivery).map_err(|_| StoreError::Corrupt { what: "delivery" })?,
             hosts: hosts(&to)?,
+            publishable: publishable == 1,
             ciphertext: bytes(&ciphertext, "ciphertext")?,
             user: match tag.as_str() {
                 "" => None,
@@ -237,8 +244,8 @@ impl Tx {
     pub(crate) async fn insert_version(&mut self, row: &SecretRow, ciphertext: &[u8]) -> Result<()> {
         let insert = Statement::new(
             "INSERT INTO secret_versions (account, secret_id, version, mask, created_at, created_by, ciphertext, \
-             delivery, hosts, note, fingerprint, findings, mode, rotate_by) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+             delivery, hosts, note, fingerprint, findings, mode, rotate_by, publishable) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         )
         .bind(row.account.as_str())
         .bind(row.id.as_str())
@@ -253,7 +260,8 @@ impl Tx {
         .bind(row.facts.fingerprint.clone())
         .bind(row.facts.findings.as_str())
         .bind(row.facts.mode.as_str())
-        .bind(millis(row.facts.rotate_by));
+        .bind(millis(row.facts.rotate_by))
+        .bind(i64::from(row.facts.publishable));
         self.defer(insert).await
     }
 

@@ -353,6 +353,7 @@ async fn secret_pages(db: Database) {
         version: 1,
         delivery: Delivery::Env,
         hosts: vec![HostPattern::parse("api.example.com").unwrap()],
+        publishable: true,
         ciphertext: b"test A1".to_vec(),
         user: None,
     };

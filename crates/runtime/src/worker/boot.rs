@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, SystemTime};
 
-use domain::SecretName;
 use domain::redact::Redactor;
+use domain::{ResponseGuard, SecretName};
 use serde::ser::{Serialize, SerializeMap as _, SerializeStruct as _, Serializer};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{UnixListener, UnixStream};
@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use super::connection::Connections;
 use super::grants::Grants;
 use super::output::{Boot, Sink};
-use super::process::{Exit, Worker};
+use super::process::{BESIDE_BYTES, Exit, Worker};
 use super::room::Room;
 use super::{Assignment, Egress, LogLine, Outbound, Sent, Stream, WorkerKey};
 use crate::egress::{EgressRecord, EgressWorker, Placeholders};
@@ -143,6 +143,7 @@ impl Booter {
             env: environment(&way_out, relay),
             dir: folder.path().to_path_buf(),
             memory_bytes: (u64::from(memory_mib) + OVERHEAD_MIB) << 20,
+            resident_bytes: (u64::from(memory_mib) << 20) + BESIDE_BYTES,
             stdin: OwnedFd::from(theirs),
             rules,
         };
@@ -167,8 +168,12 @@ impl Booter {
 
         let Egress { policy, brokered, tcp } = std::mem::take(&mut assignment.egress);
         // A value that comes back by a way that the broker cannot see into must not stand in a log either.
-        let known = assignment.env.iter().map(|(name, value)| (name, value, false));
-        let redactor = Redactor::new(known.chain(brokered.iter().map(|secret| (&secret.name, &secret.value, false))));
+        let held = assignment.env.iter().map(|(name, value)| (name, value));
+        let known = held.chain(brokered.iter().map(|secret| (&secret.name, &secret.value)));
+        let redactor = Redactor::new(known.map(|(name, value)| (name, value, assignment.publishable.contains(name))));
+        if !redactor.guards() {
+            assignment.guard = ResponseGuard::Off;
+        }
         let placeholders = Arc::new(Placeholders::new(brokered).map_err(std::io::Error::other)?);
         let sink = Arc::new(Sink {
             key: Arc::clone(key),
@@ -182,6 +187,11 @@ impl Booter {
             out_of_memory: AtomicBool::new(false),
             lost: AtomicU64::new(0),
         });
+        if assignment.guard != ResponseGuard::Off {
+            // While the function loads, so that its first response need not wait for it.
+            let sink = Arc::clone(&sink);
+            tokio::task::spawn_blocking(move || sink.redactor.prepare());
+        }
         let (control, messages) = mpsc::unbounded_channel();
         let held = assignment.env.iter().map(|(name, value)| (name, value.expose()));
         let stand_ins = placeholders.env().map(|(name, placeholder)| (name, placeholder.as_str()));
@@ -228,7 +238,7 @@ impl Booter {
             };
             let _ = tokio::time::timeout(LAST_WORDS, reading).await;
             drop((outlet, folder));
-            tended.ended(status.ok());
+            tended.ended(status.ok(), child.ran_out());
         };
         Ok((worker, tend))
     }

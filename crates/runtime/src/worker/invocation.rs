@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use domain::SecretName;
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::header::{HeaderName, HeaderValue};
@@ -14,6 +15,7 @@ use hyper::{Request, Response, StatusCode, Version};
 use super::WorkerKey;
 use super::body::WorkerBody;
 use super::connection::{BodyError, Connection, RequestBody, SendError};
+use super::guard::Watch;
 use super::ledger::{Overrun, Place};
 use super::output::Sink;
 use super::process::{Exit, Worker};
@@ -41,6 +43,8 @@ pub enum Outcome {
     CpuExceeded,
     /// Its response was larger than it may be.
     ResponseTooLarge,
+    /// Its response held a value, and the guard did not let it out.
+    ResponseBlocked,
     /// The worker's process ended.
     Crashed,
     /// The caller hung up before the end.
@@ -56,6 +60,7 @@ impl Outcome {
             Self::Timeout => "timeout",
             Self::CpuExceeded => "cpu_exceeded",
             Self::ResponseTooLarge => "response_too_large",
+            Self::ResponseBlocked => "response_blocked",
             Self::Crashed => "crashed",
             Self::ClientClosed => "client_closed",
         }
@@ -90,6 +95,12 @@ pub enum InvokeError {
         /// The limit.
         limit: u64,
     },
+    /// The response holds a value.
+    #[error("the response holds the value of {secret}, and was not let out")]
+    ResponseBlocked {
+        /// Whose it is.
+        secret: SecretName,
+    },
     /// The worker's process ended.
     #[error("the function's worker ended: {exit}")]
     Crashed {
@@ -115,6 +126,7 @@ impl InvokeError {
             Self::Timeout { .. } => Outcome::Timeout,
             Self::CpuExceeded { .. } => Outcome::CpuExceeded,
             Self::ResponseTooLarge { .. } => Outcome::ResponseTooLarge,
+            Self::ResponseBlocked { .. } => Outcome::ResponseBlocked,
             Self::Crashed { .. } => Outcome::Crashed,
             Self::RequestBody => Outcome::ClientClosed,
         }
@@ -130,6 +142,8 @@ pub struct End<'a> {
     pub status: Option<u16>,
     /// Why there was no response, or why its body broke off.
     pub error: Option<&'a InvokeError>,
+    /// Whose value the response held, if the guard found one.
+    pub returned: Option<&'a SecretName>,
 }
 
 type OnEnd = Box<dyn FnOnce(End<'_>) + Send>;
@@ -241,7 +255,21 @@ impl Lease {
             flight.fail(&error);
             return Err(error);
         }
-        Ok(Response::from_parts(head, WorkerBody::new(inner, connection, flight)))
+        let mut watch = Watch::of(worker.guard, &worker.sink);
+        if let Some(watch) = &mut watch
+            && let Some(secret) = watch.head(&head.headers)
+        {
+            flight.returned = Some(secret.clone());
+            if watch.blocks() {
+                let error = InvokeError::ResponseBlocked { secret };
+                flight.status = None;
+                flight.fail(&error);
+                return Err(error);
+            }
+        }
+        let mut body = WorkerBody::new(inner, connection, flight, watch);
+        body.begin().await?;
+        Ok(Response::from_parts(head, body))
     }
 }
 
@@ -251,13 +279,19 @@ pub(super) struct Flight {
     /// `None` once no limit holds for it any more.
     place: Option<Place>,
     status: Option<u16>,
+    pub(super) returned: Option<SecretName>,
     on_end: Option<OnEnd>,
 }
 
 impl Flight {
     pub(super) fn begin(lease: Lease, on_end: impl FnOnce(End<'_>) + Send + 'static) -> Self {
         let place = Some(lease.worker.0.ledger.enter());
-        Self { worker: lease.worker, place, status: None, on_end: Some(Box::new(on_end)) }
+        Self { worker: lease.worker, place, status: None, returned: None, on_end: Some(Box::new(on_end)) }
+    }
+
+    /// The caller has nothing of the response yet, and will not get it.
+    pub(super) fn unanswered(&mut self) {
+        self.status = None;
     }
 
     pub(super) fn answered(&mut self, status: StatusCode) {
@@ -308,7 +342,7 @@ impl Flight {
     fn end(&mut self, outcome: Outcome, error: Option<&InvokeError>) {
         if let Some(on_end) = self.on_end.take() {
             self.outlast();
-            on_end(End { outcome, status: self.status, error });
+            on_end(End { outcome, status: self.status, error, returned: self.returned.as_ref() });
         }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use domain::ResponseGuard;
 use tokio::sync::{Notify, mpsc, watch};
 use zeroize::Zeroizing;
 
@@ -72,6 +73,7 @@ pub(crate) struct Worker {
     pub(crate) key: Arc<WorkerKey>,
     pub(crate) pid: u32,
     pub(crate) limits: Limits,
+    pub(crate) guard: ResponseGuard,
     pub(crate) ledger: Ledger,
     pub(crate) label: Arc<str>,
     /// Told only to the worker; it marks the responses that stand for something thrown.
@@ -113,6 +115,7 @@ impl Worker {
             pid,
             ledger: Ledger::new(assignment.limits.wall_clock, assignment.limits.cpu),
             limits: assignment.limits.clone(),
+            guard: assignment.guard,
             label: Arc::clone(&assignment.label),
             nonce,
             sink,
@@ -305,9 +308,9 @@ impl Worker {
     }
 
     /// Records the end; called once, when the process is reaped and its output read.
-    pub(crate) fn ended(&self, status: Option<ExitStatus>) {
+    pub(crate) fn ended(&self, status: Option<ExitStatus>, ran_out: bool) {
         self.close();
-        let exit = if self.sink.out_of_memory.load(Ordering::Relaxed) {
+        let exit = if ran_out || self.sink.out_of_memory.load(Ordering::Relaxed) {
             Exit::OutOfMemory
         } else if let Some(verdict) = self.verdict.lock().unwrap_or_else(PoisonError::into_inner).clone() {
             verdict

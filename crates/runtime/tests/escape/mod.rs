@@ -18,12 +18,13 @@ mod limits;
 mod network;
 mod processes;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::{AccountId, EnvironmentName, FunctionName, SecretName, Value};
+use domain::{AccountId, Endpoint, EnvironmentName, FunctionName, ResponseGuard, SecretName, Value};
 use http_body_util::{BodyExt as _, Full};
 use hyper::Request;
 use serde_json::{Value as Json, json};
@@ -115,9 +116,26 @@ impl Scene {
             .map_err(|error| error.to_string())?
     }
 
+    /// The same from a worker that has TCP in its own network, since it declared `endpoint`.
+    pub async fn attack_relayed(&self, endpoint: &str, attack: &str, args: Json) -> Result<Json, String> {
+        let mut assignment = assignment(ATTACKS);
+        assignment.egress.tcp.push(Endpoint::parse(endpoint).unwrap());
+        let body = json!({ "attack": attack, "args": args });
+        self.send_to("relayed", assignment, body).await.map_err(|error| error.to_string())?
+    }
+
     pub async fn send(&self, function: &str, code: &str, body: Json) -> Result<Result<Json, String>, InvokeError> {
+        self.send_to(function, assignment(code), body).await
+    }
+
+    async fn send_to(
+        &self,
+        function: &str,
+        assignment: Assignment,
+        body: Json,
+    ) -> Result<Result<Json, String>, InvokeError> {
         let key = key(function);
-        let load = || async { Ok::<_, ()>(assignment(code)) };
+        let load = || async { Ok::<_, ()>(assignment) };
         let lease = match self.runtime.worker(&key, load).await {
             Ok(lease) => lease,
             Err(error) => return Ok(Err(format!("{error}"))),
@@ -165,6 +183,8 @@ fn assignment(code: &str) -> Assignment {
         egress: Egress::default(),
         label: "".into(),
         limits: Limits { boot: DEADLINE, wall_clock: DEADLINE, cpu: DEADLINE, ..Limits::default() },
+        guard: ResponseGuard::Off,
+        publishable: BTreeSet::default(),
     }
 }
 

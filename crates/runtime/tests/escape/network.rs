@@ -104,6 +104,44 @@ async fn the_broker_leads_to_no_listener_of_this_machine() {
     }
 }
 
+/// TCP of its own is a network of its own: the same attacks, all of which succeed without walls, come no further from there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_leads_to_its_endpoint_only() {
+    let (port, http) = (listener("0.0.0.0:0", false).await, listener("127.0.0.1:0", true).await);
+    let abstract_name = format!("tresor-relay-{}", std::process::id());
+    let address =
+        <std::os::unix::net::SocketAddr as std::os::linux::net::SocketAddrExt>::from_abstract_name(&abstract_name)
+            .unwrap();
+    let _hidden = std::os::unix::net::UnixListener::bind_addr(&address).unwrap();
+    let scene = Scene::walled().await;
+    let own = std::net::UdpSocket::bind("0.0.0.0:0").and_then(|socket| {
+        socket.connect("192.0.2.1:9")?;
+        Ok(socket.local_addr()?.ip().to_string())
+    });
+    let mut attacks: Vec<_> =
+        ["127.0.0.1", "0.0.0.0", "127.0.0.2", "localhost", "::1", "::ffff:127.0.0.1", "169.254.169.254"]
+            .into_iter()
+            .map(str::to_owned)
+            .chain(own)
+            .map(|host| ("connect", json!({ "hostname": host, "port": port })))
+            .collect();
+    attacks.extend([
+        ("connect_node", json!({ "hostname": "127.0.0.1", "port": port })),
+        ("fetch_past_the_broker", json!({ "hostname": "127.0.0.1", "port": http })),
+        ("udp", json!({ "hostname": "127.0.0.1", "port": port })),
+        ("dns", json!({ "hostname": "127.0.0.1", "port": port })),
+        ("abstract", json!({ "name": abstract_name })),
+        ("read", json!({ "path": scene.path("root.key") })),
+    ]);
+    for (attack, args) in attacks {
+        let seen = scene.attack_relayed("db.example.com:5432", attack, args.clone()).await;
+        assert!(seen.is_err(), "{attack} {args}: {seen:?}");
+    }
+    // What it declared is listened for, and ends at the broker, which finds no such host.
+    let endpoint = json!({ "hostname": "db.example.com", "port": 5432 });
+    assert_eq!(scene.attack_relayed("db.example.com:5432", "connect", endpoint).await, Ok(json!("")));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sockets_in_the_file_tree_and_abstract_ones_are_out_of_sight() {
     // As a container engine's or a database's, which anyone may connect to who can name it.

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::{AccountId, EnvironmentName, FunctionName, SecretName, Value};
+use domain::{AccountId, EnvironmentName, FunctionName, ResponseGuard, SecretName, Value};
 use http_body_util::{BodyExt as _, Full};
 use hyper::Request;
 use runtime::{
@@ -92,6 +92,7 @@ pub struct Function {
     pub env: Vec<(&'static str, String)>,
     pub limits: Limits,
     pub tcp: Vec<domain::Endpoint>,
+    pub guard: ResponseGuard,
 }
 
 impl Function {
@@ -114,7 +115,12 @@ impl Function {
                 cpu: DEADLINE,
                 ..Limits::default()
             },
+            guard: ResponseGuard::Off,
         }
+    }
+
+    pub fn guarded(self, guard: ResponseGuard) -> Self {
+        Self { guard, ..self }
     }
 
     pub fn wall_clock(mut self, millis: u64) -> Self {
@@ -125,7 +131,14 @@ impl Function {
     pub fn generation(&self, generation: u64, value: &str) -> Self {
         let key = WorkerKey { generation, ..self.key.clone() };
         let env = vec![("API_KEY", value.to_owned())];
-        Self { key, code: Arc::clone(&self.code), env, limits: self.limits.clone(), tcp: self.tcp.clone() }
+        Self {
+            key,
+            code: Arc::clone(&self.code),
+            env,
+            limits: self.limits.clone(),
+            tcp: self.tcp.clone(),
+            guard: self.guard,
+        }
     }
 
     pub fn assignment(&self) -> Assignment {
@@ -135,6 +148,8 @@ impl Function {
             egress: Egress { tcp: self.tcp.clone(), ..Egress::default() },
             label: "".into(),
             limits: self.limits.clone(),
+            guard: self.guard,
+            publishable: Default::default(),
         }
     }
 }

@@ -300,6 +300,11 @@ fn call_error(error: CallError) -> ApiError {
             "function_response_too_large",
             "The function's response is larger than it may be.",
         ),
+        CallError::Invoke(InvokeError::ResponseBlocked { .. }) => problem(
+            StatusCode::BAD_GATEWAY,
+            "function_response_blocked",
+            "The function's response holds something that it should not, and was not let out.",
+        ),
         CallError::Invoke(InvokeError::Crashed { .. }) => {
             problem(StatusCode::BAD_GATEWAY, "function_crashed", "The function's worker ended.")
         }

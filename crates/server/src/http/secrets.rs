@@ -52,6 +52,7 @@ pub(crate) async fn put(
         version_note: body.version_note,
         rotate_after_days: body.rotate_after_days,
         rotate_by: body.rotate_by,
+        publishable: body.publishable,
         if_match: text(&headers, &header::IF_MATCH)?,
         if_none_match: if_none_match(&headers)?,
         seen: false,

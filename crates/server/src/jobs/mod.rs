@@ -9,3 +9,4 @@ mod told;
 pub(crate) use egress::egress;
 pub(crate) use housekeeping::housekeeping;
 pub(crate) use recorder::{Recorder, recorder, stream_word};
+pub(crate) use told::{News, Told};

@@ -16,7 +16,7 @@ pub(super) enum Verdict {
     Drop,
 }
 
-pub(super) type Place = (AccountId, EnvironmentName, FunctionName);
+pub(crate) type Place = (AccountId, EnvironmentName, FunctionName);
 
 /// Counts lines by whoever printed them and bytes by function, anew each minute.
 #[derive(Default)]

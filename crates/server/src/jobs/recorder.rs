@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::audit::AuditEvent;
 use domain::limits::{LOG_BYTES_PER_MINUTE, LOG_LINES_PER_MINUTE};
 use domain::{AccountId, EnvironmentName, FunctionName, SecretName};
 use runtime::{EgressOutcome, LogLine, Sent, Stream, Via, WorkerKey};
@@ -111,17 +112,21 @@ impl RecorderTask {
             }
             let mut waiting = Vec::new();
             let (mut invocations, mut logs) = (Vec::new(), Vec::new());
-            let (mut sent, mut used) = (Vec::new(), Used::new());
+            let (mut sent, mut used, mut events) = (Vec::new(), Used::new(), Vec::new());
             for record in batch.drain(..) {
                 match record {
-                    Record::Invocation(ended) => invocations.push(ended.into_row()),
+                    Record::Invocation(ended) => {
+                        let (row, event) = ended.into_row();
+                        invocations.push(row);
+                        events.extend(event);
+                    }
                     Record::Log(line) => logs.extend(within(&mut quota, line)),
                     Record::Sent(one) => sent.push(*one),
                     Record::Used(place, names) => used.entry(place).or_default().extend(names),
                     Record::Flush(done) => waiting.push(done),
                 }
             }
-            if let Err(error) = write(&store, Batch { invocations, logs, sent, used }).await {
+            if let Err(error) = write(&store, Batch { invocations, events, logs, sent, used }).await {
                 tracing::error!(error = %error, "invocations were not recorded");
             }
             for done in waiting {
@@ -155,13 +160,14 @@ type Used = HashMap<(AccountId, EnvironmentName), BTreeSet<SecretName>>;
 /// What is written together.
 struct Batch {
     invocations: Vec<InvocationRow>,
+    events: Vec<AuditEvent>,
     logs: Vec<Arc<LogLine>>,
     sent: Vec<Sent>,
     used: Used,
 }
 
 async fn write(store: &Store, batch: Batch) -> Result<(), Error> {
-    let Batch { invocations, logs, sent, used } = batch;
+    let Batch { invocations, events, logs, sent, used } = batch;
     if invocations.is_empty() && logs.is_empty() && sent.is_empty() && used.is_empty() {
         return Ok(());
     }
@@ -170,6 +176,9 @@ async fn write(store: &Store, batch: Batch) -> Result<(), Error> {
             Box::pin(async move {
                 tx.insert_invocations(&invocations).await?;
                 tx.add_to_hours(&invocations).await?;
+                for event in &events {
+                    tx.append_audit(event).await?;
+                }
                 let mut ids = Ids::default();
                 // What comes first in time comes first here; time in front keeps it across restarts.
                 let mut seq = (clock::now().as_millis().unsigned_abs() << 16)..;

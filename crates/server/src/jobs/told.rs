@@ -15,7 +15,7 @@ const PLACES: usize = 1_000;
 
 /// Whether something should be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum News {
+pub(crate) enum News {
     Tell,
     /// The last for a while: say that more will not be told.
     TellLast,
@@ -24,11 +24,11 @@ pub(super) enum News {
 
 /// What was told, and when.
 #[derive(Default)]
-pub(super) struct Told(HashMap<Place, HashMap<String, Instant>>);
+pub(crate) struct Told(HashMap<Place, HashMap<String, Instant>>);
 
 impl Told {
     /// Looks whether `what` of the function is news at `now`, and remembers it.
-    pub(super) fn news(&mut self, place: &Place, what: &str, now: Instant) -> News {
+    pub(crate) fn news(&mut self, place: &Place, what: &str, now: Instant) -> News {
         let fresh = |at: &Instant| now.saturating_duration_since(*at) < AGAIN;
         if self.0.len() >= PLACES && !self.0.contains_key(place) {
             self.0.retain(|_, told| told.values().any(fresh));

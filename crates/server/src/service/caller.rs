@@ -14,6 +14,19 @@ pub(crate) struct Caller {
     pub(crate) request_id: RequestId,
 }
 
+impl Caller {
+    /// The event of something that this caller did, or was kept from, without having asked: what a function does by itself.
+    pub(super) fn event_of(
+        &self,
+        action: Action,
+        environment: &EnvironmentName,
+        resource: &str,
+        denied: bool,
+    ) -> AuditEvent {
+        event(self, action, Some(environment), resource, if denied { Outcome::Denied } else { Outcome::Done })
+    }
+}
+
 /// Leave to do one action.
 #[derive(Debug, Clone)]
 pub(crate) struct Permit {

@@ -16,6 +16,7 @@ pub(super) struct Settings {
     pub(super) version_note: Option<String>,
     pub(super) rotate_after_days: Option<Option<u32>>,
     pub(super) rotate_by: Option<Option<Timestamp>>,
+    pub(super) publishable: Option<bool>,
 }
 
 impl Service {
@@ -30,6 +31,7 @@ impl Service {
         let (name, environment) = (SecretName::parse(name)?, environment_or_production(input.environment.as_deref())?);
         let permit = self.permit(caller, Action::SecretPut, Some(&environment), name.as_str()).await?;
         let settings = Settings::check(input.note, input.version_note, input.rotate_after_days, input.rotate_by)?;
+        let settings = Settings { publishable: input.publishable, ..settings };
         let (account, scope) = (caller.actor.account.clone(), environment.clone());
         let row = self
             .store
@@ -50,11 +52,17 @@ impl Service {
                     tx.update_secret(&changed).await?;
                     changed.revision += 1;
                     let event = permit.done().detail("version", changed.version);
+                    let told = changed.facts.publishable != row.facts.publishable;
+                    let event = if told { event.detail("publishable", changed.facts.publishable) } else { event };
                     tx.append_audit(&event.detail("outcome", Outcome::Settings.as_str())).await?;
                     Ok::<_, Error>(changed)
                 })
             })
             .await?;
+        if input.publishable.is_some() {
+            // Workers know of each value whether it may be in a response.
+            self.secrets_changed(&caller.actor.account, &environment);
+        }
         let functions = self.functions_using(&caller.actor.account, Some(&environment)).await?;
         Ok((show::secret(&row, &functions), etag(&row)))
     }
@@ -78,7 +86,7 @@ impl Settings {
             return Err(Invalid::new("rotate_after_days", "out_of_range", "must be 1 to 3650"));
         }
         let rotate_by = rotate_by.map(|time| time.map(|text| rotation_time(&text)).transpose()).transpose()?;
-        Ok(Self { note, version_note, rotate_after_days, rotate_by })
+        Ok(Self { note, version_note, rotate_after_days, rotate_by, publishable: None })
     }
 
     /// The rule that what is said of a value is said where it is.
@@ -106,6 +114,7 @@ impl Settings {
         }
         row.rotate_after_days = self.rotate_after_days.unwrap_or(row.rotate_after_days);
         row.facts.rotate_by = self.rotate_by.unwrap_or(row.facts.rotate_by);
+        row.facts.publishable = self.publishable.unwrap_or(row.facts.publishable);
     }
 }
 

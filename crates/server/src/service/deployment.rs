@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    Access, AccountId, CorsOrigins, EgressPolicy, Endpoint, EnvironmentName, FunctionName, Invalid, SecretName,
-    SecretSelection, limits,
+    Access, AccountId, CorsOrigins, EgressPolicy, Endpoint, EnvironmentName, FunctionName, Invalid, ResponseGuard,
+    SecretName, SecretSelection, limits,
 };
 use runtime::Source;
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,7 @@ pub(super) struct Checked {
     pub(super) cors_origins: CorsOrigins,
     pub(super) egress: EgressPolicy,
     pub(super) tcp: Vec<Endpoint>,
+    pub(super) response_guard: Option<ResponseGuard>,
     pub(super) source: Source,
 }
 
@@ -97,8 +98,21 @@ pub(super) fn check(
         None => EgressPolicy::default(),
     };
     let tcp = endpoints(input.tcp.as_deref().unwrap_or_default(), &egress)?;
+    let response_guard = input.response_guard.as_deref().map(ResponseGuard::parse).transpose()?;
     let account = caller.actor.account.clone();
-    Ok(Checked { account, name, environment, access, secrets, limits, cors_origins, egress, tcp, source })
+    Ok(Checked {
+        account,
+        name,
+        environment,
+        access,
+        secrets,
+        limits,
+        cors_origins,
+        egress,
+        tcp,
+        response_guard,
+        source,
+    })
 }
 
 fn endpoints(texts: &[String], egress: &EgressPolicy) -> Result<Vec<Endpoint>, Invalid> {

@@ -161,6 +161,7 @@ fn settings(active: ActiveDeployment) -> Result<wire::PutFunction, Error> {
         cors_origins,
         egress,
         tcp,
+        response_guard,
     } = active;
     let StoredLimits { timeout_seconds, memory_mib, cpu_seconds, response_mib, concurrency } =
         serde_json::from_str(&limits_json).map_err(|_| Error::Broken("a deployment's limits do not read back"))?;
@@ -182,6 +183,7 @@ fn settings(active: ActiveDeployment) -> Result<wire::PutFunction, Error> {
             EgressPolicy::Hosts(hosts) => hosts.iter().map(ToString::to_string).collect(),
         }),
         tcp: Some(texts(&tcp)),
+        response_guard: response_guard.map(|guard| guard.as_str().to_owned()),
         environment: None,
         timeout_seconds: Some(timeout_seconds),
         memory_mib: Some(memory_mib),

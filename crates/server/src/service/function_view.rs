@@ -62,6 +62,7 @@ pub(crate) struct FunctionView {
     pub(crate) function: wire::Function,
     pub(crate) figures: Figures,
     pub(crate) places: Vec<Place>,
+    pub(crate) returned: Vec<wire::ReturnedValue>,
 }
 
 /// An environment that a function is active in.
@@ -136,7 +137,8 @@ impl Service {
         places.sort_by_key(|place| place.environment != "production");
         let figures = self.figures(account, std::slice::from_ref(&row), span).await?.remove(&row.id);
         let figures = figures.ok_or(Error::Broken("a function has no figures"))?;
-        Ok(FunctionView { function, figures, places })
+        let returned = self.values_returned(account, &name, &active).await?;
+        Ok(FunctionView { function, figures, places, returned })
     }
 
     /// What the code of an active deployment reads, and what is there of it.

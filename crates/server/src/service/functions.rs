@@ -181,6 +181,7 @@ impl Service {
         });
         Ok(wire::FunctionDetail {
             function: show::function(&row, &active, &base),
+            returned: self.values_returned(account, &name, &active).await?,
             deployments: shown.collect(),
             files_of,
             files,
@@ -319,6 +320,7 @@ impl Checked {
             cors_origins: self.cors_origins,
             egress: self.egress,
             tcp: self.tcp,
+            response_guard: self.response_guard,
             created_at: now,
             created_by: permit.actor_name(),
         };
@@ -343,6 +345,10 @@ impl Checked {
             .detail("access", &deployment.access);
         let event = event.detail("cors_origins", deployment.cors_origins.to_text());
         let event = event.detail("egress", deployment.egress.to_text()).detail("tcp", texts(&deployment.tcp).join(","));
+        let event = match deployment.response_guard {
+            Some(guard) => event.detail("response_guard", guard.as_str()),
+            None => event,
+        };
         tx.append_audit(&event.detail("secrets", deployment.secrets.to_text())).await?;
         let missing = missing(tx, &self.account, &active.environment, &deployment).await?;
         Ok((function, deployment, missing))

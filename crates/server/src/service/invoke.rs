@@ -1,15 +1,16 @@
 //! Invoking a function: find what is active, check access, take a worker, hand the request over, record how it went.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use axum::body::{Body, Bytes};
 use axum::http::{Method, Request, Response};
+use domain::audit::AuditEvent;
 use domain::{
     Access, AccountId, AccountName, Action, Actor, ActorKind, CorsOrigins, Delivery, EgressPolicy, Endpoint,
-    EnvironmentName, FunctionName, RequestId, Timestamp, authorize_invoke,
+    EnvironmentName, FunctionName, RequestId, ResponseGuard, Timestamp, authorize_invoke,
 };
 use http_body_util::Empty;
 use hyper::upgrade::OnUpgrade;
@@ -70,6 +71,7 @@ pub(crate) struct Route {
     cors_origins: CorsOrigins,
     egress: EgressPolicy,
     tcp: Vec<Endpoint>,
+    guard: ResponseGuard,
     key: WorkerKey,
     gate: Arc<Gate>,
     /// When it was last noted that its secrets are in use, in Unix milliseconds.
@@ -123,6 +125,11 @@ impl Call {
     pub(super) fn of(route: Arc<Route>, actor: Actor, id: String, method: &Method, path: &str) -> Self {
         let (began, started_at) = (Instant::now(), clock::now());
         Self { route, actor, id, began, started_at, method: method.clone(), path: path.to_owned() }
+    }
+
+    /// What it runs.
+    pub(super) fn key(&self) -> &WorkerKey {
+        &self.route.key
     }
 
     /// The invocation's id.
@@ -254,12 +261,14 @@ impl Service {
         };
         let (service, record) = (self.clone(), Arc::clone(call));
         let on_end = move |end: End<'_>| {
+            let blocked = matches!(end.error, Some(InvokeError::ResponseBlocked { .. }));
             let (status, error) = match (end.status, end.error) {
-                (Some(status), _) => (status, None),
+                (Some(status), error) => (status, error.filter(|_| blocked).map(ToString::to_string)),
                 (None, Some(error)) => (invoke_failure(error), Some(error.to_string())),
                 (None, None) => (CLIENT_CLOSED, None),
             };
-            service.record(record, ran, status, end.outcome.as_str(), error);
+            let told = end.returned.and_then(|secret| service.tell_returned(&record, secret, blocked));
+            service.record(record, ran, status, end.outcome.as_str(), error, told);
             drop(pass);
         };
         Ok((lease, on_end))
@@ -268,7 +277,7 @@ impl Service {
     /// Records a call that no worker got.
     fn record_unran(&self, call: &Arc<Call>, cold: bool, status: u16, outcome: &'static str, error: String) {
         let ran = Ran { worker: "".into(), cold, versions: "{}".into(), cleaner: None };
-        self.record(Arc::clone(call), ran, status, outcome, Some(error));
+        self.record(Arc::clone(call), ran, status, outcome, Some(error), None);
     }
 
     /// The caller is told to look here, under its invocation's id.
@@ -296,8 +305,11 @@ impl Service {
             return Ok(route);
         }
         let (account, environment, function) = &place;
-        let active =
-            self.store.active_deployment(account, environment, function).await?.ok_or(Error::not_found("function"))?;
+        let (active, settings) = tokio::try_join!(
+            self.store.active_deployment(account, environment, function),
+            self.store.settings(account),
+        )?;
+        let active = active.ok_or(Error::not_found("function"))?;
         let limits = serde_json::from_str(&active.limits_json)
             .map_err(|_| Error::Broken("a deployment's limits do not read back"))?;
         let route = Arc::new(Route {
@@ -311,6 +323,7 @@ impl Service {
             cors_origins: active.cors_origins,
             egress: active.egress,
             tcp: active.tcp,
+            guard: settings.response_guard.with(active.response_guard),
             key: WorkerKey {
                 account: account.clone(),
                 environment: environment.clone(),
@@ -344,9 +357,13 @@ impl Service {
             self.store.bundle(account, &route.digest),
         )?;
         let (mut env, mut brokered, mut versions) = (Vec::new(), Vec::new(), BTreeMap::new());
+        let mut publishable = BTreeSet::new();
         for value in stored.into_iter().filter(|value| route.secrets.includes(&value.name)) {
             let plain = open(&key, environment, &value)?;
             versions.insert(value.name.to_string(), value.version);
+            if value.publishable {
+                publishable.insert(value.name.clone());
+            }
             match value.delivery {
                 Delivery::Env => env.push((value.name, plain)),
                 Delivery::Brokered => brokered.push(Brokered { name: value.name, value: plain, hosts: value.hosts }),
@@ -365,7 +382,7 @@ impl Service {
             ..Limits::default()
         };
         let label = serde_json::to_string(&versions).unwrap_or_default().into();
-        Ok(Assignment { code: code.into(), env, egress, limits, label })
+        Ok(Assignment { code: code.into(), env, egress, limits, label, guard: route.guard, publishable })
     }
 
     /// Sets `last_used_at`, without making the first caller wait for it.
@@ -387,12 +404,20 @@ impl Service {
         self.note_used(route, versions.keys().filter_map(|name| domain::SecretName::parse(name).ok()).collect());
     }
 
-    fn record(&self, call: Arc<Call>, ran: Ran, status: u16, outcome: &'static str, error: Option<String>) {
+    fn record(
+        &self,
+        call: Arc<Call>,
+        ran: Ran,
+        status: u16,
+        outcome: &'static str,
+        error: Option<String>,
+        told: Option<AuditEvent>,
+    ) {
         let took = call.began.elapsed();
         let start = if ran.cold { "cold" } else { "warm" };
         self.metrics.invocations.get_or_create(&InvocationLabels { outcome, start }).inc();
         self.metrics.invocation_seconds.observe(took.as_secs_f64());
-        if !self.recorder.invocation(Ended { call, ran, took, status, outcome, error }) {
+        if !self.recorder.invocation(Ended { call, ran, took, status, outcome, error, told }) {
             self.metrics.unrecorded.inc();
         }
     }
@@ -406,14 +431,15 @@ pub(crate) struct Ended {
     status: u16,
     outcome: &'static str,
     error: Option<String>,
+    told: Option<AuditEvent>,
 }
 
 impl Ended {
-    /// As it is stored. Made where the caller need not wait for it.
-    pub(crate) fn into_row(self) -> InvocationRow {
-        let Self { call, ran, took, status, outcome, error } = self;
+    /// As it is stored, with the event that goes with it. Made where the caller need not wait for it.
+    pub(crate) fn into_row(self) -> (InvocationRow, Option<AuditEvent>) {
+        let Self { call, ran, took, status, outcome, error, told } = self;
         let key = &call.route.key;
-        InvocationRow {
+        let row = InvocationRow {
             id: call.id.clone(),
             account: key.account.clone(),
             function_id: call.route.function_id.clone(),
@@ -432,7 +458,8 @@ impl Ended {
             path: ran.cleaner.as_ref().map(|cleaner| without_values(cleaner, &call.path)).unwrap_or_default(),
             versions: ran.versions.to_string(),
             error,
-        }
+        };
+        (row, told)
     }
 }
 

@@ -37,6 +37,7 @@ mod rates;
 mod recent;
 mod references;
 mod request_state;
+mod returned;
 mod scan;
 mod secret_import;
 mod secret_requests;
@@ -53,7 +54,7 @@ mod tokens;
 mod versions;
 pub(crate) mod walls;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use domain::{AccountId, EnvironmentName};
 use runtime::{Broker, Bundler, Runtime};
@@ -79,7 +80,7 @@ pub(crate) use secret_table::{Line, SecretTable, Show, TableQuery};
 pub(crate) use setup::{ServerKeys, first_start, open_keys, write_private};
 pub(crate) use templates::{Template, popular_providers, template_named, templates};
 
-use crate::jobs::Recorder;
+use crate::jobs::{Recorder, Told};
 use crate::metrics::Metrics;
 use crate::sites::Sites;
 use crate::wire;
@@ -124,6 +125,8 @@ pub(crate) struct Inner {
     jwts: Jwts,
     /// Told when a secret request ended on this node.
     answered: Notify,
+    /// Of values in responses.
+    returned: Mutex<Told>,
     /// What is active, by account and environment.
     active: recent::Recent<(AccountId, EnvironmentName), Arc<Vec<functions::Active>>>,
 }
@@ -160,6 +163,7 @@ impl Service {
                 jwts,
                 tokens: recent::Recent::default(),
                 answered: Notify::new(),
+                returned: Mutex::default(),
                 active: recent::Recent::default(),
             }),
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use domain::catalogue::{self, Finding, Severity, hosts_for};
+use domain::catalogue::{self, Finding, Kind, Severity, hosts_for};
 use domain::mask::mask;
 use domain::{
     AccountId, Action, ConversationValues, Delivery, Denied, EnvironmentName, Invalid, SecretId, SecretName,
@@ -35,6 +35,7 @@ pub(crate) struct PutInput {
     pub(crate) version_note: Option<String>,
     pub(crate) rotate_after_days: Option<u32>,
     pub(crate) rotate_by: Option<String>,
+    pub(crate) publishable: Option<bool>,
     /// The ETag that the secret must have.
     pub(crate) if_match: Option<String>,
     /// The secret must not exist yet.
@@ -105,6 +106,8 @@ pub(super) struct Checked {
     hosts: Option<Vec<String>>,
     /// Its provider's hosts, if name and value agree on whose it is: for a brokered secret that has none.
     known_hosts: Vec<String>,
+    /// The catalogue knows name and value as those of a key that is made to be seen.
+    made_for_pages: bool,
     settings: Settings,
     seen: bool,
     if_match: Option<String>,
@@ -240,6 +243,7 @@ impl Checked {
         let event = permit.done().detail("version", row.version).detail("delivery", row.delivery.as_str());
         let event = if self.seen { event.detail("seen_by_assistant", true) } else { event };
         let event = if row.hosts.is_empty() { event } else { event.detail("hosts", row.hosts.join(" ")) };
+        let event = if row.facts.publishable { event.detail("publishable", true) } else { event };
         // A put that changed nothing too: it told that the value is this one.
         tx.append_audit(&event.detail("outcome", outcome.as_str())).await?;
         if let Some((idempotency_key, fingerprint)) = self.idempotency {
@@ -303,6 +307,7 @@ impl Checked {
             findings: findings_text(&self.findings),
             mode: self.mode.map(catalogue::Mode::as_str).unwrap_or_default().to_owned(),
             rotate_by: self.settings.rotate_by.flatten(),
+            publishable: self.settings.publishable.unwrap_or(self.made_for_pages),
         }
     }
 
@@ -394,7 +399,9 @@ impl Checked {
         row.version = version;
         row.shared = None;
         row.mask.clone_from(&self.mask);
-        row.facts = self.facts();
+        // Whoever puts the next key of the same kind need not say again what it is.
+        let publishable = row.facts.publishable;
+        row.facts = ValueFacts { publishable, ..self.facts() };
         row.value_at = now;
         row.updated_at = now;
         actor.clone_into(&mut row.updated_by);
@@ -442,8 +449,11 @@ pub(super) fn check(
             let rule = format!("must be 1 to {} printable ASCII characters", limits::IDEMPOTENCY_KEY_CHARS);
             return Err(Error::from(Invalid::new("Idempotency-Key", "idempotency_key_invalid", rule)));
         }
-        let text =
-            Zeroizing::new(format!("{name}\n{environment}\n{delivery:?}\n{hosts:?}\n{settings:?}\n{}", value.expose()));
+        let text = Zeroizing::new(format!(
+            "{name}\n{environment}\n{delivery:?}\n{hosts:?}\n{settings:?}\n{:?}\n{}",
+            input.publishable,
+            value.expose()
+        ));
         // Not the key itself: nothing keeps a caller from sending what is no one else's business.
         let stored = hex::encode(key.fingerprint("idempotency-key", idempotency_key.as_bytes()));
         Ok((stored, key.fingerprint("idempotency", text.as_bytes())))
@@ -457,6 +467,8 @@ pub(super) fn check(
     };
     let mut findings = catalogue::review(&name, value.expose(), None);
     findings.extend(input.seen.then(catalogue::seen_by_assistant));
+    let known = catalogue::agreed(&name, value.expose());
+    let made_for_pages = known.is_some_and(|(_, secret)| secret.kind == Kind::Publishable);
     let shown = hex::encode(key.fingerprint("mask", value.expose().as_bytes()));
     Ok(Checked {
         account: caller.actor.account.clone(),
@@ -470,7 +482,8 @@ pub(super) fn check(
         delivery,
         hosts,
         known_hosts,
-        settings,
+        made_for_pages,
+        settings: Settings { publishable: input.publishable, ..settings },
         seen: input.seen,
         if_match: input.if_match,
         if_none_match: input.if_none_match,

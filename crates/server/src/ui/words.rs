@@ -53,6 +53,7 @@ pub(super) fn title(action: Action) -> &'static str {
         Action::SecretCheck => "Secret checked with its provider",
         Action::SecretScan => "Texts compared with stored values",
         Action::SecretSend => "Placeholder refused",
+        Action::SecretReturn => "Value in a response",
         Action::SecretRequestCreate => "Secret asked for",
         Action::SecretRequestList => "Secret requests listed",
         Action::SecretRequestGet => "Secret request looked up",
@@ -168,6 +169,7 @@ impl Done<'_> {
                 "compared " (self.detail("digests")) " texts with stored values" (place)
                 @if event.details.contains_key("found") { " and found " code { (self.detail("found")) } }
             },
+            "secret.return" => html! { "returned the value of" (name) " to a caller" (place) },
             "function.deploy" => html! { "deployed" (name) " as deployment " (self.detail("number")) (place) },
             "function.rollback" => html! { "rolled" (name) " back to deployment " (self.detail("number")) (place) },
             "function.delete" => html! { "deleted the function" (name) (place) },
@@ -223,6 +225,7 @@ fn wanted(event: &AuditEvent) -> Markup {
         "secret_request.fulfil" => html! { "answer a secret request" },
         "secret_request.decline" => html! { "decline the request for" (name) },
         "secret_request.cancel" => html! { "cancel the request for" (name) },
+        "secret.return" => html! { "return the value of" (name) " to a caller" },
         "function.list" => html! { "list functions" },
         "function.get" => html! { "look up the function" (name) },
         "function.deploy" => html! { "deploy" (name) },

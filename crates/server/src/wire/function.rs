@@ -37,6 +37,9 @@ pub struct FunctionDetail {
     /// The function.
     #[serde(flatten)]
     pub function: Function,
+    /// Values of secrets that the active deployments were found to return to their callers, the latest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub returned: Vec<ReturnedValue>,
     /// Newest first.
     pub deployments: Vec<Deployment>,
     /// The deployment that `files` are of: the one that was asked for, or else the newest.
@@ -44,6 +47,23 @@ pub struct FunctionDetail {
     pub files_of: Option<u64>,
     /// Its source, by path.
     pub files: BTreeMap<String, String>,
+}
+
+/// A function returned the value of a secret to its caller, or would have.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ReturnedValue {
+    /// Whose value it is.
+    pub secret: String,
+    /// In which environment.
+    pub environment: String,
+    /// Which deployment did it.
+    pub deployment: u64,
+    /// The response was not let out, or ended before the value.
+    pub blocked: bool,
+    /// When it was noticed; it is told at most once an hour.
+    pub time: String,
+    /// The invocation.
+    pub invocation: String,
 }
 
 /// An immutable, numbered bundle with its settings.
@@ -67,6 +87,9 @@ pub struct Deployment {
     /// The TCP endpoints it declares.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tcp: Vec<String>,
+    /// What is done with responses that hold a value of its secrets: `report` or `block`; absent if it is as the account has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_guard: Option<String>,
     /// The environments where it is active.
     pub active_in: Vec<String>,
     /// Names that the code reads and that have no value for it in the environment it was just made active in. Found by
@@ -122,6 +145,10 @@ pub struct PutFunction {
     /// TCP endpoints, `host:port`, that it connects to by other ways than HTTP; at most 10. They must be within `egress`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tcp: Option<Vec<String>>,
+    /// What is done with responses that hold a value of its secrets: `report` or `block`. The stricter of this and the
+    /// account's setting holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_guard: Option<String>,
     /// Where it becomes active; `production` if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,

@@ -25,7 +25,7 @@ pub use audit::{AuditEntry, AuditProof, SignedCheckpoint};
 pub use check::{Check, CheckSecret, CheckValue};
 pub use function::{
     ActiveDeployment, Deployment, Egress, Function, FunctionDetail, Invocation, InvocationActor, LogLine, PutFunction,
-    Rollback, Secrets,
+    ReturnedValue, Rollback, Secrets,
 };
 pub use health::{HealthCounts, HealthFinding, SecretHealth, SecretPlace};
 pub use import::{Import, ImportLine, ImportSecrets, ImportWarning};

@@ -25,6 +25,9 @@ pub struct Secret {
     pub delivery: String,
     /// Hosts that a brokered secret may be sent to.
     pub hosts: Vec<String>,
+    /// Everyone may see its value, as that of a key made for web pages: functions may return it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub publishable: bool,
     /// What a person wrote about it.
     pub note: String,
     /// Days after which its value should be replaced.
@@ -91,6 +94,9 @@ pub struct PutSecret {
     /// Where a brokered secret may be sent, over TLS: `api.example.com`, `*.example.com` (below it), each with a port if it is
     /// not 443. At most 100.
     pub hosts: Option<Vec<String>>,
+    /// Whether everyone may see the value, as that of a key made for web pages: the response guard lets it pass. It is masked
+    /// and hidden in logs all the same. Of a new secret it is true if the catalogue knows name and value as such a key.
+    pub publishable: Option<bool>,
     /// At most 1,000 characters.
     pub note: Option<String>,
     /// A note on this version: why it was put. At most 1,000 characters.
@@ -138,6 +144,9 @@ pub struct ChangeSecret {
     /// `production` if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
+    /// Whether everyone may see the current value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publishable: Option<bool>,
     /// At most 1,000 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,

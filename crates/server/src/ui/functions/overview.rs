@@ -15,7 +15,7 @@ use crate::ui::form::Params;
 use crate::ui::layout::{self, ErrorPage, Section, mask, snippet};
 use crate::ui::session::Session;
 use crate::ui::text::{count, link, visible};
-use crate::wire::Egress;
+use crate::wire::{Egress, ReturnedValue};
 
 /// Requests whose hosts are told.
 const SENT: u32 = 500;
@@ -39,6 +39,7 @@ pub(in crate::ui) async fn show(
     let base = service.sites().url();
     let body = html! {
         (head(&name, Tab::Overview))
+        (returned(&session, &view.returned))
         (happened(&session, &view, span))
         @if view.places.is_empty() {
             p.notice.warn { "It is active nowhere. " a href=(format!("/functions/{name}/deployments")) { "Roll back to a deployment" } " to make it run." }
@@ -79,6 +80,27 @@ fn happened(session: &Session, view: &FunctionView, span: Span) -> Markup {
     }
 }
 
+/// Warns of values in responses.
+fn returned(session: &Session, found: &[ReturnedValue]) -> Markup {
+    html! {
+        @for value in found {
+            div.notice.bad role="alert" {
+                p {
+                    @if value.blocked { "A response was blocked: it held" } @else { "It returned" }
+                    " the value of "
+                    a.name href=(link(&format!("/secrets/{}", value.secret), &[("environment", &value.environment)])) { (value.secret) }
+                    @if value.blocked { " in " } @else { " to a caller in " } (value.environment) ", noticed " (session.ago(&value.time)) "."
+                }
+                p.small {
+                    "Mend deployment " (value.deployment) " and deploy again"
+                    @if !value.blocked { ", and give the secret a new value: callers may have this one" }
+                    ". If everyone may see it, mark the secret as publishable."
+                }
+            }
+        }
+    }
+}
+
 /// `24 Nov, 09:00`, in UTC.
 fn moment(time: Timestamp) -> String {
     let text = time.to_string();
@@ -97,6 +119,7 @@ fn runs(view: &FunctionView, base: &str, place: &Place) -> Markup {
                 div { dt { "Address" } dd { code.address { (base) (place.path) } } }
                 @if !deployment.cors_origins.is_empty() { div { dt { "Web pages of" } dd { (deployment.cors_origins.join(", ")) } } }
                 div { dt { "May send to" } dd { (may_send(&deployment.egress)) @if !deployment.tcp.is_empty() { ", and connect to " (deployment.tcp.join(", ")) } } }
+                @if let Some(guard) = &deployment.response_guard { div { dt { "Response guard" } dd { (guard) } } }
                 div { dt { "Gets" } dd { (parts::secrets(&deployment.secrets)) " secrets" } }
             }
             @if environment == "production" { (snippet("Command that invokes it", &format!("tresor function invoke {name}"))) }
