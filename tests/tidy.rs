@@ -114,6 +114,28 @@ fn files_say_what_they_are_and_stay_small() {
 }
 
 #[test]
+fn every_promise_of_the_threat_model_names_tests_that_exist() {
+    let text = std::fs::read_to_string(root().join("docs/threat-model.md")).unwrap();
+    let promises = text.split("## Promises").nth(1).unwrap().split("## Out of scope").next().unwrap();
+    let rows: Vec<_> = promises.lines().filter(|line| line.starts_with("| ")).collect();
+    let mut missing = Vec::new();
+    for row in rows.iter().filter(|row| !row.starts_with("| promise |")) {
+        let tests: Vec<_> = row.split("](../").collect();
+        if tests.len() < 2 {
+            missing.push(format!("no test: {row}"));
+        }
+        for (before, after) in tests.iter().zip(tests.iter().skip(1)) {
+            let (name, path) = (before.rsplit('[').next().unwrap(), after.split(')').next().unwrap());
+            let code = std::fs::read_to_string(root().join(path)).unwrap_or_default();
+            if !code.contains(&format!("fn {name}(")) {
+                missing.push(format!("{path} has no {name}"));
+            }
+        }
+    }
+    assert!(rows.len() > 30 && missing.is_empty(), "{} rows, {missing:#?}", rows.len());
+}
+
+#[test]
 fn values_are_exposed_in_few_places() {
     let mut places: Vec<String> = tracked(".rs")
         .iter()
