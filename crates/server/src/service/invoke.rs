@@ -417,7 +417,7 @@ impl Service {
         let start = if ran.cold { "cold" } else { "warm" };
         self.metrics.invocations.get_or_create(&InvocationLabels { outcome, start }).inc();
         self.metrics.invocation_seconds.observe(took.as_secs_f64());
-        if !self.recorder.invocation(Ended { call, ran, took, status, outcome, error, told }) {
+        if !self.recorder.invocation(Ended { call, ran, took, status, outcome, error, told: told.map(Box::new) }) {
             self.metrics.unrecorded.inc();
         }
     }
@@ -431,7 +431,7 @@ pub(crate) struct Ended {
     status: u16,
     outcome: &'static str,
     error: Option<String>,
-    told: Option<AuditEvent>,
+    told: Option<Box<AuditEvent>>,
 }
 
 impl Ended {
@@ -459,7 +459,7 @@ impl Ended {
             versions: ran.versions.to_string(),
             error,
         };
-        (row, told)
+        (row, told.map(|event| *event))
     }
 }
 
