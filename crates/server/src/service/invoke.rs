@@ -1,5 +1,7 @@
 //! Invoking a function: find what is active, check access, take a worker, hand the request over, record how it went.
 
+mod ended;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -18,9 +20,10 @@ use runtime::{
     Assignment, Brokered, Cleaner, Egress, End, InvokeError, Lease, Limits, LogLine, Stream, WorkerBody, WorkerError,
     WorkerKey,
 };
-use store::InvocationRow;
 use thiserror::Error;
 
+pub(crate) use self::ended::Ended;
+use self::ended::Ran;
 use super::deployment::StoredLimits;
 use super::gate::Gate;
 use super::share::open;
@@ -421,64 +424,6 @@ impl Service {
             self.metrics.unrecorded.inc();
         }
     }
-}
-
-/// An invocation that has ended, as it waits to be recorded.
-pub(crate) struct Ended {
-    call: Arc<Call>,
-    ran: Ran,
-    took: Duration,
-    status: u16,
-    outcome: &'static str,
-    error: Option<String>,
-    told: Option<Box<AuditEvent>>,
-}
-
-impl Ended {
-    /// As it is stored, with the event that goes with it. Made where the caller need not wait for it.
-    pub(crate) fn into_row(self) -> (InvocationRow, Option<AuditEvent>) {
-        let Self { call, ran, took, status, outcome, error, told } = self;
-        let key = &call.route.key;
-        let row = InvocationRow {
-            id: call.id.clone(),
-            account: key.account.clone(),
-            function_id: call.route.function_id.clone(),
-            environment: key.environment.clone(),
-            deployment: key.deployment,
-            started_at: call.started_at,
-            duration_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-            status,
-            outcome: outcome.to_owned(),
-            cold: ran.cold,
-            worker: ran.worker.to_string(),
-            actor_kind: show::actor_kind(call.actor.kind).to_owned(),
-            actor_name: call.actor.name.clone(),
-            method: call.method.to_string(),
-            // A webhook's path can hold its secret. Without a worker there is nothing to tell by what it holds.
-            path: ran.cleaner.as_ref().map(|cleaner| without_values(cleaner, &call.path)).unwrap_or_default(),
-            versions: ran.versions.to_string(),
-            error,
-        };
-        (row, told.map(|event| *event))
-    }
-}
-
-/// The path as it may be kept. A value in it can be percent-encoded in more ways than the cleaner knows.
-fn without_values(cleaner: &Cleaner, path: &str) -> String {
-    if path.len() < 2 {
-        return path.to_owned();
-    }
-    let decoded = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
-    let cleaned = cleaner.clean(&decoded);
-    if cleaned == decoded { cleaner.clean(path) } else { cleaned }
-}
-
-/// Where a call ran, and with which versions (JSON object of name and number).
-struct Ran {
-    worker: Arc<str>,
-    cold: bool,
-    versions: Arc<str>,
-    cleaner: Option<Cleaner>,
 }
 
 /// The status and outcome of a call that got no worker.
