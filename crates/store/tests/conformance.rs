@@ -439,7 +439,7 @@ async fn slots_and_shared_values(db: Database) {
         version: 1,
         delivery: Delivery::Env,
         hosts: vec![HostPattern::parse("api.example.com").unwrap()],
-        publishable: false,
+        publishable: true,
         ciphertext: b"one".to_vec(),
         user,
     };
