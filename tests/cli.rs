@@ -531,3 +531,39 @@ fn environments_share_are_cloned_and_deleted() {
     assert!(said(&["secret", "list", "-e", "qa"]).contains("OTHER  qa  pending  -"));
     assert_eq!(server.run(&["environment", "delete", "production", "--yes"]).code, 1);
 }
+
+#[test]
+fn structures_are_exported_and_imported() {
+    let (server, other) = (TestServer::start(), TestServer::start());
+    server.run_with(&["secret", "put", "KEY", "--note", "of ann"], b"one-and-only-value-x").ok();
+    server
+        .run_with(&["secret", "put", "HOOK_KEY", "--delivery", "brokered", "--host", "a.example"], b"other-value-x")
+        .ok();
+    let yaml = server.run(&["secret", "export", "--format", "yaml"]).ok().stdout;
+    assert_eq!(
+        yaml,
+        "environments:\n  - production\nsecrets:\n  - name: HOOK_KEY\n    delivery: brokered\n    environment: production\n    \
+         hosts:\n      - a.example\n  - name: KEY\n    delivery: env\n    environment: production\n    note: \"of ann\"\nstructure: 1\n"
+    );
+    let said = |args: &[&str], text: &str| other.run_with(args, text.as_bytes()).transcript(&other);
+    let import = ["secret", "import", "--structure", "-"];
+    assert_eq!(
+        said(&[&import[..], &["--dry-run"]].concat(), &yaml),
+        "exit 0\nWould be pending: HOOK_KEY in production, KEY in production\n--"
+    );
+    assert_eq!(
+        said(&import, &yaml),
+        "exit 0\nPending: HOOK_KEY in production, KEY in production\n--\n\
+         hint: put their values: tresor secret put NAME -e ENV; see tresor secret matrix"
+    );
+    assert_eq!(
+        said(&[&import[..], &["-e", "test"]].concat(), &yaml).lines().nth(1),
+        Some("Made the environments test")
+    );
+    let json = server.run(&["secret", "export", "-e", "production"]).ok().stdout;
+    assert_eq!(said(&import, &json), "exit 0\nThere already: HOOK_KEY in production, KEY in production\n--");
+    let read = other.run(&["secret", "export", "-e", "production", "--json"]).ok().json();
+    assert_eq!(read, serde_json::from_str::<serde_json::Value>(&json).unwrap(), "round");
+    let wrong = other.run_with(&import, b"KEY=one-and-only-value-x");
+    assert_eq!((wrong.code, wrong.stderr.contains("one-and-only")), (1, false), "{wrong:?}");
+}

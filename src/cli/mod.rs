@@ -26,7 +26,7 @@ pub(crate) use provider::ProviderCommand;
 pub(crate) use request::{Request, RequestsCommand};
 pub(crate) use run::Run;
 pub(crate) use scan::Scan;
-pub(crate) use secret::{Health, Import, Named, Put, SecretCommand};
+pub(crate) use secret::{ExportFormat, Health, Import, Named, Put, SecretCommand};
 pub(crate) use serve::Serve;
 pub(crate) use settings::{SettingsCommand, SettingsPut};
 

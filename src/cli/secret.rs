@@ -27,6 +27,19 @@ pub(crate) enum SecretCommand {
     ///   doppler secrets download --no-file --format json | tresor secret import - --yes
     #[command(verbatim_doc_comment)]
     Import(Import),
+    /// Write names, notes and settings of secrets, without values: to keep in git, or to import elsewhere
+    ///
+    ///   tresor secret export -e production --format yaml > secrets.yaml
+    ///   tresor secret import --structure secrets.yaml -e staging
+    #[command(verbatim_doc_comment)]
+    Export {
+        /// Only this environment; all if left out
+        #[arg(short, long, visible_alias = "env", value_name = "ENV")]
+        environment: Option<String>,
+        /// How the file is written
+        #[arg(long, value_enum, default_value_t = ExportFormat::Json)]
+        format: ExportFormat,
+    },
     /// List secrets, with masks
     List {
         /// Only this environment; all if left out
@@ -141,9 +154,19 @@ pub(crate) struct Import {
     /// Leave out the lines that are rejected, instead of refusing the file
     #[arg(long)]
     pub(crate) skip_rejected: bool,
+    /// The file is one of `secret export`: make what is not there, as slots that wait for values
+    #[arg(long, conflicts_with_all = ["format", "delivery", "skip_rejected"])]
+    pub(crate) structure: bool,
     /// Do not ask
     #[arg(short, long)]
     pub(crate) yes: bool,
+}
+
+/// How a structure is written.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum ExportFormat {
+    Json,
+    Yaml,
 }
 
 #[derive(Debug, Args)]

@@ -19,6 +19,7 @@ mod scan;
 mod secret;
 mod serve;
 mod settings;
+mod structure;
 mod tail;
 mod verify;
 

@@ -9,7 +9,7 @@ use server::wire::{
 };
 use zeroize::Zeroizing;
 
-use super::{Context, environment, health, import, request};
+use super::{Context, environment, health, import, request, structure};
 use crate::cli::{Named, Put, SecretCommand, value_in_argv};
 use crate::client::{Client, segment};
 use crate::failure::{Done, Exit, Failure};
@@ -21,7 +21,11 @@ use crate::time::ago;
 pub(super) async fn run(context: &Context, command: SecretCommand) -> Done {
     match command {
         SecretCommand::Put(args) => put(context, args).await,
+        SecretCommand::Import(args) if args.structure => structure::import(context, args).await,
         SecretCommand::Import(args) => import::run(context, args).await,
+        SecretCommand::Export { environment, format } => {
+            structure::export(context, environment.as_deref(), format).await
+        }
         SecretCommand::List { environment } => list(context, environment.as_deref()).await,
         SecretCommand::Get(named) => {
             let secret = get(&context.client()?, &named.name, named.place.environment.as_deref()).await?;

@@ -1,6 +1,7 @@
 // What is where: the table of names by environment, a value that is shared, a slot that is filled.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 
@@ -66,6 +67,17 @@ describe("environments", { concurrency: false }, () => {
     await page.goto(`${server.url}/secrets/OPENAI_API_KEY`);
     await page.getByRole("heading", { name: "OPENAI_API_KEY" }).waitFor();
     assert.equal(await page.getByText("Use the value of another environment").count(), 0);
+    await main.check();
+  });
+
+  test("names, notes and settings are saved as a file without values", async () => {
+    await page.goto(`${server.url}/secrets`);
+    const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Export names" }).click()]);
+    assert.equal(download.suggestedFilename(), "tresor-secrets.json");
+    const text = await readFile(await download.path(), "utf8");
+    const { structure, environments, secrets } = JSON.parse(text);
+    assert.deepEqual([structure, environments, secrets.length], [1, ["preview", "production", "test"], 4]);
+    for (const value of [OPENAI, STRIPE, "sk-p"]) assert.ok(!text.includes(value));
     await main.check();
   });
 

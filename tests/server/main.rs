@@ -57,5 +57,6 @@ mod sdks;
 mod secret_requests;
 mod settings;
 mod sharing;
+mod structure;
 mod supabase;
 mod versions;

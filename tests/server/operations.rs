@@ -55,6 +55,8 @@ operations! {
     "check_value", Some("secrets:write"), "secret.check", |n| "/api/v1/providers/stripe/check".to_owned(), Some(json!({ "value": VALUE, "name": n.secret, "environment": n.environment }));
     "change_secret", Some("secrets:write"), "secret.put", |n| format!("/api/v1/secrets/{}", n.secret), Some(json!({ "note": "other", "environment": n.environment }));
     "get_secret_matrix", Some("secrets:read"), "secret.list", |n| format!("/api/v1/secrets/matrix?cursor={}", n.secret), None;
+    "export_secret_structure", Some("secrets:read"), "secret.list", |n| format!("/api/v1/secrets/structure?environment={}", n.environment), None;
+    "import_secret_structure", Some("secrets:write"), "secret.import", |n| "/api/v1/secrets/structure".to_owned(), Some(json!({ "text": format!(r#"{{"structure":1,"environments":[],"secrets":[{{"name":"SLOT","environment":"{}"}}]}}"#, n.environment), "environment": n.environment }));
     "share_secret", Some("secrets:write"), "secret.share", |n| format!("/api/v1/secrets/{}/share", n.secret), Some(json!({ "environment": n.environment, "from": "test" }));
     "destroy_secret_version", Some("secrets:write"), "secret.destroy", |n| format!("/api/v1/secrets/{}/destroy", n.secret), Some(json!({ "version": 1, "environment": n.environment }));
     "delete_secret", Some("secrets:write"), "secret.delete", |n| format!("/api/v1/secrets/{}?environment={}", n.secret, n.environment), None;

@@ -33,6 +33,7 @@ mod settings;
 pub mod supabase;
 pub mod timestamp;
 pub mod token;
+pub mod tree;
 pub mod value;
 
 pub use access::{Access, Delivery, SecretSelection};

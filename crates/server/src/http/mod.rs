@@ -24,6 +24,7 @@ mod secret_health;
 mod secret_requests;
 mod secrets;
 mod settings;
+mod structure;
 mod supabase;
 mod walls;
 
@@ -129,6 +130,7 @@ fn api() -> OpenApiRouter<Service> {
         .routes(routes!(secret_health::get))
         .routes(routes!(environments::matrix))
         .routes(routes!(environments::share))
+        .routes(routes!(structure::export, structure::import))
         .routes(routes!(secrets::versions))
         .routes(routes!(secrets::activate))
         .routes(routes!(secrets::check))

@@ -203,7 +203,7 @@ fn refuse_if_any(reasons: impl Iterator<Item = String>) -> Result<(), Error> {
 }
 
 /// The environment, made if it is not there; `true` if it was made.
-async fn ensure(
+pub(super) async fn ensure(
     tx: &mut store::Tx,
     account: &AccountId,
     name: EnvironmentName,

@@ -48,6 +48,7 @@ mod settings;
 mod setup;
 mod share;
 mod show;
+mod structure;
 mod supabase;
 mod templates;
 mod tokens;

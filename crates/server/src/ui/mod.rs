@@ -57,6 +57,7 @@ pub(crate) fn router() -> Router<Service> {
         .route("/look", post(look::choose))
         .route("/secrets", get(secrets::list::show))
         .route("/secrets/delete", post(secrets::bulk::delete))
+        .route("/secrets/export", get(secrets::export::structure))
         .route("/secrets/matrix", get(secrets::matrix::show))
         .route("/secrets/new", get(secrets::add::show).post(secrets::add::store))
         .route("/secrets/{name}", get(secrets::detail::show).post(secrets::detail::update))

@@ -17,6 +17,7 @@ mod scan;
 mod secret;
 mod secret_request;
 mod settings;
+mod structure;
 mod token;
 mod wall;
 
@@ -40,6 +41,7 @@ pub use secret::{
 };
 pub use secret_request::{CreateSecretRequest, SecretRequest};
 pub use settings::{PutSettings, Settings};
+pub use structure::{ImportStructure, ImportedStructure, SecretOutline, SecretStructure};
 pub use token::{CreateToken, CreatedToken, Token};
 pub use wall::{Wall, Walls};
 

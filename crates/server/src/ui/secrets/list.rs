@@ -56,6 +56,7 @@ pub(in crate::ui) async fn show(
             h1 { "Secrets" }
             div.actions.push {
                 @if environments.len() > 1 { a.button href="/secrets/matrix" { "By environment" } }
+                @if !nothing { a.button href=(link("/secrets/export", &[("environment", chosen)])) download title="Names, notes and settings, without values" { "Export names" } }
                 a.button href=(link("/secrets/import", &[("environment", chosen)])) { "Import" }
                 a.button.primary href=(link("/secrets/new", &[("environment", chosen)])) { "Add a secret" }
             }

@@ -4,6 +4,7 @@ pub(super) mod add;
 pub(super) mod bulk;
 pub(super) mod delete;
 pub(super) mod detail;
+pub(super) mod export;
 pub(super) mod fields;
 pub(super) mod import;
 pub(super) mod list;
