@@ -93,8 +93,9 @@ async fn each_line_has_its_verdict_and_all_or_nothing_is_stored() {
     );
     assert_eq!(admin.get("/api/v1/secrets/SAME").await.json()["version"], 1, "an equal value makes no version");
 
-    let events: Vec<_> =
-        admin.events().await.into_iter().filter(|event| str(&event["action"]).starts_with("secret.")).collect();
+    // That a function returned a value is told as well, whenever that is.
+    let of_secrets = |action: &str| action.starts_with("secret.") && action != "secret.return";
+    let events: Vec<_> = admin.events().await.into_iter().filter(|event| of_secrets(str(&event["action"]))).collect();
     let told = |event: &Value| {
         format!(
             "{} {} {}",
@@ -310,4 +311,34 @@ impl Browser {
             self.client.request("POST", path).header("cookie", &self.cookie).header("origin", self.client.url());
         self.client.send(request.header("content-type", "application/x-www-form-urlencoded").body(body)).await
     }
+}
+
+/// A preview compares values with stored ones and leaves no version: whoever may put secrets could try one value after another.
+#[tokio::test(flavor = "multi_thread")]
+async fn previews_are_counted_for_each_account() {
+    let app = App::start();
+    let (admin, other) = (app.admin(), app.account("other").await);
+    admin.put_secret("PIN", "4711").await;
+    let writer = json!({ "name": "writer", "scopes": ["secrets:write"] });
+    let writer = admin.with_token(str(&admin.post("/api/v1/tokens", writer).await.expect(201).json()["token"]));
+    let guess =
+        async |client: &Client, pin: u32| import(client, &format!("PIN={pin:04}\n"), json!({ "dry_run": true })).await;
+    let mut tried = 0;
+    let refused = loop {
+        let answer = guess(&writer, tried).await;
+        if answer.status != 200 {
+            break answer;
+        }
+        tried += 1;
+    };
+    refused.problem(429, "rate_limited");
+    assert!(refused.header("retry-after").parse::<u32>().unwrap() >= 1);
+    assert!((60..=70).contains(&tried), "{tried}");
+    let before = admin.events().await.len();
+    guess(&admin, 4711).await.problem(429, "rate_limited");
+    assert_eq!(admin.events().await.len(), before, "who asks too often does not fill the audit log");
+    guess(&other, 4711).await.expect(200);
+    // To import is no way to try: what differs is stored, with its event.
+    import(&writer, "PIN=0001\n", json!({})).await.expect(200);
+    assert_eq!(admin.get("/api/v1/secrets/PIN").await.expect(200).json()["version"], 2);
 }

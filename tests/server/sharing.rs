@@ -65,6 +65,13 @@ async fn whatever_uses_values_uses_shared_ones() {
     .await;
     assert!(lines.contains("key=[redacted KEY]") && !lines.contains(&value), "{lines}");
 
+    // A response with it is stopped, where that is wanted.
+    admin.put("/api/v1/settings", json!({ "response_guard": "block" })).await.expect(200);
+    let source = "Deno.serve(() => Response.json({ key: Deno.env.get('KEY') }))";
+    admin.deploy("leaks", source, json!({ "access": "public", "environment": "test" })).await;
+    let leaks = app.anonymous().get("/a/default/test/functions/v1/leaks").await;
+    leaks.problem(502, "function_response_blocked");
+
     // Another file in production is a new value in both.
     let other = format!("sk-proj-{}", random(40));
     let file = json!({ "text": format!("KEY={other}\n") });

@@ -44,6 +44,8 @@ pub const FUNCTION_REQUEST_BYTES: usize = 32 * 1024 * 1024;
 pub const API_REQUEST_BYTES: usize = 1024 * 1024;
 /// Most credentials of an account that are checked with their providers in a minute, on each node.
 pub const CHECKS_PER_MINUTE: u32 = 30;
+/// Most previews of imports of an account in a minute, on each node: each tells whether values are the stored ones.
+pub const IMPORT_PREVIEWS_PER_MINUTE: u32 = 60;
 /// Longest name of a program that gets an environment's values, in characters.
 pub const COMMAND_CHARS: usize = 128;
 /// Bits that guessing a text needs at least for it to be looked for among stored values: see `docs/scan.md`.

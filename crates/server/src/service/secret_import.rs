@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use domain::audit::AuditEvent;
 use domain::import::{Format, Rejected, Warning, read};
@@ -12,9 +13,15 @@ use zeroize::Zeroizing;
 
 use super::caller::{Caller, Permit};
 use super::put::{Checked, PutInput, check, room};
+use super::rates::Rate;
 use super::secrets::environment_or_production;
 use super::{Error, Service};
 use crate::wire;
+
+/// How often an account may have values compared with stored ones without storing them: whoever may put secrets need not know
+/// them, and must not find one out by trying.
+pub(super) const PREVIEWS: Rate =
+    Rate { per_minute: limits::IMPORT_PREVIEWS_PER_MINUTE, at_once: limits::IMPORT_PREVIEWS_PER_MINUTE };
 
 /// What an import says.
 pub(crate) struct ImportInput {
@@ -60,6 +67,7 @@ impl Service {
     pub(crate) async fn preview_import(&self, caller: &Caller, input: ImportInput) -> Result<wire::Import, Error> {
         let key = self.keyring.account(&self.store, &caller.actor.account).await?;
         let reading = self.read_import(caller, input, &key).await?;
+        self.previews.take(&caller.actor.account, 1, Instant::now())?;
         self.environment(&caller.actor.account, &reading.environment).await?;
         let mut verdicts = Vec::with_capacity(reading.entries.len());
         for Entry { checked, .. } in &reading.entries {
