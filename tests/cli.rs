@@ -142,14 +142,17 @@ fn environments_keep_their_own_values() {
 fn settings_of_the_account() {
     let server = TestServer::start();
     let said = |args: &[&str]| server.run(args).transcript(&server);
-    assert_eq!(said(&["settings", "get"]), "exit 0\nresponse guard  report\nconversation values  allow\n--");
+    assert_eq!(
+        said(&["settings", "get"]),
+        "exit 0\nresponse guard  report\nconversation values  allow\nconfirmations  never\n--"
+    );
     assert_eq!(
         said(&["settings", "put", "--response-guard", "block"]),
-        "exit 0\nresponse guard  block\nconversation values  allow\n--"
+        "exit 0\nresponse guard  block\nconversation values  allow\nconfirmations  never\n--"
     );
     assert_eq!(
         server.run(&["settings", "get", "--json"]).ok().json(),
-        serde_json::json!({ "response_guard": "block", "conversation_values": "allow" })
+        serde_json::json!({ "response_guard": "block", "conversation_values": "allow", "confirmations": "never" })
     );
     assert_eq!(
         said(&["settings", "put", "--response-guard", "warn"]),

@@ -19,4 +19,7 @@ pub(crate) struct SettingsPut {
     /// Whether an assistant may store a value that it was told in the conversation: `allow` or `forbid`
     #[arg(long, value_name = "WHAT")]
     pub(crate) conversation_values: Option<String>,
+    /// What an assistant needs a person's yes for: `never` anything, or what is `destructive`
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) confirmations: Option<String>,
 }

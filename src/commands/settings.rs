@@ -14,14 +14,15 @@ pub(super) async fn run(context: &Context, command: SettingsCommand) -> Done {
     let client = context.client()?;
     let settings: Settings = match command {
         SettingsCommand::Get => client.get(PATH, &[]).await?,
-        SettingsCommand::Put(SettingsPut { response_guard, conversation_values }) => {
-            client.call(Method::PUT, PATH, &PutSettings { response_guard, conversation_values }).await?
+        SettingsCommand::Put(SettingsPut { response_guard, conversation_values, confirmations }) => {
+            client.call(Method::PUT, PATH, &PutSettings { response_guard, conversation_values, confirmations }).await?
         }
     };
     context.output.show(&settings, |settings| {
         fields([
             ("response guard", Some(settings.response_guard.clone())),
             ("conversation values", Some(settings.conversation_values.clone())),
+            ("confirmations", Some(settings.confirmations.clone())),
         ])
     })
 }

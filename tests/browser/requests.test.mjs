@@ -113,6 +113,40 @@ describe("secret requests", { concurrency: false }, () => {
     await context.close();
   });
 
+  test("what an assistant wants to delete waits for a yes", async () => {
+    await server.api("PUT", "/api/v1/settings", { confirmations: "destructive" });
+    await server.api("PUT", "/api/v1/secrets/OLD_KEY", { value: WRONG });
+    const { token } = await server.api("POST", "/api/v1/tokens", { name: "cleaner", scopes: ["secrets:write", "secrets:read"] });
+    const ask = async () => {
+      const headers = { authorization: `Bearer ${token}`, accept: "application/json, text/event-stream", "content-type": "application/json" };
+      const params = { name: "delete_secret", arguments: { name: "OLD_KEY", confirm: "OLD_KEY" } };
+      const answer = await fetch(`${server.url}/mcp`, { method: "POST", headers, body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params }) });
+      return (await answer.json()).result.structuredContent;
+    };
+    const { confirmation } = await ask();
+    const { context, check } = await watchedContext(browser, SECRETS, PHONE);
+    const page = await context.newPage();
+    await page.goto(confirmation.url);
+    await page.goto(await server.newLoginLink());
+    await page.getByRole("button", { name: "Open Tresor" }).click();
+    await page.waitForURL(confirmation.url);
+    await page.getByText("wants to delete this secret in").waitFor();
+    await axe(page, "confirmation");
+    await page.screenshot({ path: path.join(PICTURES, "confirmation-phone.png"), fullPage: true });
+    assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 390, "nothing is wider than the phone");
+    await page.goto(`${server.url}/requests`);
+    await page.getByRole("heading", { name: "Wait for your yes" }).waitFor();
+    await axe(page, "requests with a confirmation");
+    await page.getByRole("link", { name: "Delete OLD_KEY" }).click();
+    await page.getByRole("button", { name: "Yes, delete OLD_KEY" }).click();
+    await page.getByText("You said yes.").waitFor();
+    assert.equal((await ask()).deleted, true);
+    await page.reload();
+    await page.getByText("It was done.").waitFor();
+    await check();
+    await context.close();
+  });
+
   test("scripts are not needed", async () => {
     const request = await ask({ name: "STRIPE_SECRET_KEY" });
     const { context, check } = await watchedContext(browser, SECRETS, { ...DESKTOP, javaScriptEnabled: false });

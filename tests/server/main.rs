@@ -46,6 +46,7 @@ mod integrations;
 mod isolation;
 mod keys;
 mod mcp;
+mod mcp_confirm;
 mod mcp_elicit;
 mod mcp_hostile;
 mod openapi;

@@ -51,6 +51,10 @@ actions! {
     SecretRequestFulfil = "secret_request.fulfil" needs SecretsWrite,
     SecretRequestDecline = "secret_request.decline" needs SecretsWrite,
     SecretRequestCancel = "secret_request.cancel" needs SecretsWrite,
+    ConfirmationCreate = "confirmation.create" needs SecretsWrite,
+    ConfirmationGet = "confirmation.get" needs SecretsRead,
+    ConfirmationApprove = "confirmation.approve" needs SecretsWrite,
+    ConfirmationDecline = "confirmation.decline" needs SecretsWrite,
     FunctionList = "function.list" needs FunctionsRead,
     FunctionGet = "function.get" needs FunctionsRead,
     FunctionDeploy = "function.deploy" needs FunctionsWrite,
@@ -108,6 +112,9 @@ pub enum Denied {
         "this account does not take values that were given in a conversation: ask a person to enter it, with `request_secret`"
     )]
     ConversationValue,
+    /// What a person is asked, only a person answers.
+    #[error("only a person who is logged in to the admin UI can say yes to this")]
+    NotPerson,
     /// Only the account `default` can manage accounts.
     #[error("only a token of the account `default` can manage accounts")]
     NotOperator,
@@ -129,6 +136,9 @@ pub fn authorize(actor: &Actor, action: Action, environment: Option<&Environment
     }
     if action == Action::SecretInject && (actor.kind != ActorKind::Token || actor.environments.is_none()) {
         return Err(Denied::Unlimited);
+    }
+    if action == Action::ConfirmationApprove && actor.kind != ActorKind::Session {
+        return Err(Denied::NotPerson);
     }
     if let Some(allowed) = &actor.environments {
         match environment {

@@ -79,6 +79,38 @@ impl ConversationValues {
     }
 }
 
+/// What an assistant needs a person's yes for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Confirmations {
+    /// Nothing.
+    #[default]
+    Never,
+    /// What cannot be undone.
+    Destructive,
+}
+
+impl Confirmations {
+    /// Reads the API's word.
+    ///
+    /// # Errors
+    /// `confirmations_unknown`.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "never" => Ok(Self::Never),
+            "destructive" => Ok(Self::Destructive),
+            _ => Err(Invalid::new("confirmations", "confirmations_unknown", "must be `never` or `destructive`")),
+        }
+    }
+
+    /// The API's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::Destructive => "destructive",
+        }
+    }
+}
+
 /// The settings of an account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
@@ -86,6 +118,8 @@ pub struct Settings {
     pub response_guard: ResponseGuard,
     /// Of the tool `put_secret`.
     pub conversation_values: ConversationValues,
+    /// Of tools that cannot be undone.
+    pub confirmations: Confirmations,
 }
 
 impl Settings {
@@ -94,6 +128,7 @@ impl Settings {
         vec![
             ("response_guard", self.response_guard.as_str().to_owned()),
             ("conversation_values", self.conversation_values.as_str().to_owned()),
+            ("confirmations", self.confirmations.as_str().to_owned()),
         ]
     }
 
@@ -105,6 +140,7 @@ impl Settings {
         match name {
             "response_guard" => self.response_guard = ResponseGuard::parse(text)?,
             "conversation_values" => self.conversation_values = ConversationValues::parse(text)?,
+            "confirmations" => self.confirmations = Confirmations::parse(text)?,
             _ => return Err(Invalid::new(name, "setting_unknown", "is no setting")),
         }
         Ok(())
@@ -113,15 +149,19 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
-    use super::{ConversationValues, ResponseGuard, Settings};
+    use super::{Confirmations, ConversationValues, ResponseGuard, Settings};
 
     #[test]
     fn texts_read_back() {
         let mut changed = Settings::default();
         assert_eq!(changed.set("response_guard", "block"), Ok(()));
         assert_eq!(changed.set("conversation_values", "forbid"), Ok(()));
-        let expected =
-            Settings { response_guard: ResponseGuard::Block, conversation_values: ConversationValues::Forbid };
+        assert_eq!(changed.set("confirmations", "destructive"), Ok(()));
+        let expected = Settings {
+            response_guard: ResponseGuard::Block,
+            conversation_values: ConversationValues::Forbid,
+            confirmations: Confirmations::Destructive,
+        };
         assert_eq!(changed, expected);
         let mut read = Settings::default();
         for (name, text) in changed.to_texts() {
@@ -150,6 +190,8 @@ mod tests {
         assert_eq!(code("response_guard", "warn"), Some(("response_guard".to_owned(), "response_guard_unknown")));
         let unknown = Some(("conversation_values".to_owned(), "conversation_values_unknown"));
         assert_eq!(code("conversation_values", "yes"), unknown);
+        let unknown = Some(("confirmations".to_owned(), "confirmations_unknown"));
+        assert_eq!(code("confirmations", "always"), unknown);
         assert_eq!(code("colour", "red"), Some(("colour".to_owned(), "setting_unknown")));
     }
 }

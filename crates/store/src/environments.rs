@@ -70,6 +70,7 @@ impl Tx {
             "UPDATE secrets SET source = NULL, source_tag = NULL, revision = revision + 1 WHERE account = $1 AND source IN \
              (SELECT id FROM secrets WHERE account = $1 AND environment = $2)",
             "DELETE FROM secret_requests WHERE account = $1 AND environment = $2",
+            "DELETE FROM confirmations WHERE account = $1 AND environment = $2",
             "DELETE FROM import_drafts WHERE account = $1 AND environment = $2",
             "DELETE FROM logs WHERE account = $1 AND invocation IN \
              (SELECT id FROM invocations WHERE account = $1 AND environment = $2)",

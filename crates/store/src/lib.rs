@@ -11,6 +11,7 @@ mod reads;
 mod accounts;
 mod audit;
 mod columns;
+mod confirmations;
 mod deployments;
 mod drafts;
 mod egress;
@@ -43,6 +44,7 @@ mod writer;
 
 pub use accounts::{AccountKeyRow, AccountRow};
 pub use audit::{AuditFilter, AuditRow};
+pub use confirmations::ConfirmationRow;
 pub use deployments::{ActiveDeployment, ActiveRow, DeploymentRow};
 pub use drafts::DraftRow;
 pub use egress::EgressRow;

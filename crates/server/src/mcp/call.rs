@@ -11,11 +11,11 @@ use zeroize::Zeroizing;
 
 use super::data;
 use super::tools::{
-    Audit, Cursor, DeleteSecret, Deleted, Deploy, FindProvider, Health, Invoke, Invoked, ListSecrets, Logs,
-    OneFunction, OneRequest, OneSecret, PUT_SECRET, Providers, PutSecret, REQUEST_SECRET, RollBack,
+    Audit, Confirmation, Cursor, DELETE_SECRET, DeleteSecret, Deleted, Deploy, FindProvider, Health, Invoke, Invoked,
+    ListSecrets, Logs, OneFunction, OneRequest, OneSecret, PUT_SECRET, Providers, PutSecret, REQUEST_SECRET, RollBack,
 };
 use crate::http::problem::ApiError;
-use crate::service::{AuditQuery, Caller, Error, OnceInput, PutInput, Service, Shown};
+use crate::service::{AuditQuery, Caller, Error, OnceInput, PutInput, Service, Shown, Wished};
 use crate::wire;
 
 /// Rows of one page: an assistant reads all of it.
@@ -72,7 +72,7 @@ pub(super) async fn call(service: &Service, caller: &Caller, asked: Asked<'_>) -
             with(given, async |it: OneRequest| service.get_secret_request(caller, &it.id, WAIT).await).await
         }
         PUT_SECRET => with(given, async |it: PutSecret| put(service, caller, it, asked.value).await).await,
-        "delete_secret" => with(given, async |it: DeleteSecret| delete(service, caller, it).await).await,
+        DELETE_SECRET => with(given, async |it: DeleteSecret| delete(service, caller, it).await).await,
         "deploy_function" => {
             with(given, async |it: Deploy| {
                 let name = it.name.clone();
@@ -150,14 +150,23 @@ async fn put(
     Ok(service.put_seen_secret(caller, &it.name, value, input).await?.stored)
 }
 
-async fn delete(service: &Service, caller: &Caller, it: DeleteSecret) -> Result<Deleted, Error> {
+pub(super) async fn delete(service: &Service, caller: &Caller, it: DeleteSecret) -> Result<Deleted, Error> {
     if it.confirm != it.name {
         let rule = "must be the secret's name once more: ask the user before you give it";
         return Err(Invalid::new("confirm", "confirm_differs", rule).into());
     }
     let environment = it.environment.as_deref();
-    service.delete_secret(caller, &it.name, environment).await?;
-    Ok(Deleted { name: it.name, environment: it.environment.unwrap_or_else(|| "production".to_owned()) })
+    let confirmation = match service.delete_secret_confirmed(caller, &it.name, environment).await? {
+        Wished::Done => None,
+        Wished::Waits(waits) => Some(Confirmation {
+            id: waits.id,
+            status: waits.status.as_str().to_owned(),
+            url: waits.url,
+            expires_at: waits.expires_at,
+        }),
+    };
+    let environment = it.environment.unwrap_or_else(|| "production".to_owned());
+    Ok(Deleted { name: it.name, environment, deleted: confirmation.is_none(), confirmation })
 }
 
 fn deployment(it: Deploy) -> wire::PutFunction {

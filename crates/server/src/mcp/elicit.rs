@@ -9,9 +9,9 @@ use rmcp::model::{
     JsonObject, ProtocolVersion,
 };
 use rmcp::service::RequestContext;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::call::{WAIT, read};
+use super::call::{self, WAIT, read, shown};
 use crate::service::{Caller, Error, Service};
 use crate::wire::SecretRequest;
 
@@ -48,10 +48,38 @@ pub(super) fn show(message: String, url: &str, state: String) -> InputRequiredRe
     InputRequiredResult::new(Some([(QUESTION.to_owned(), question)].into()), Some(state))
 }
 
-/// Where a secret request goes from here: to the person, or back to whoever asks.
+/// Where a call goes from here: to the person, or back to whoever asks.
 pub(super) enum Next {
     Ask(Box<InputRequiredResult>),
-    Tell(Box<SecretRequest>),
+    Tell(Value),
+}
+
+fn tell(request: SecretRequest) -> Next {
+    Next::Tell(shown(request))
+}
+
+/// `delete_secret`, which may wait for a person's yes.
+pub(super) async fn delete(
+    service: &Service,
+    caller: &Caller,
+    call: &str,
+    request: &CallToolRequestParams,
+) -> Result<Next, Error> {
+    if let Some(state) = &request.request_state {
+        let id = service.open_state(caller, call, state).await?;
+        if answer(request) == Some(ElicitationAction::Accept) {
+            service.await_confirmation(caller, &id, WAIT).await?;
+        }
+    }
+    let done = call::delete(service, caller, read(request.arguments.clone().unwrap_or_default())?).await?;
+    match &done.confirmation {
+        Some(waits) if waits.status == "pending" && request.request_state.is_none() => {
+            let state = service.seal_state(caller, call, &waits.id).await?;
+            let message = format!("Say in Tresor whether {} in {} shall be deleted", done.name, done.environment);
+            Ok(Next::Ask(Box::new(show(message, &waits.url, state))))
+        }
+        _ => Ok(Next::Tell(shown(done))),
+    }
 }
 
 /// When the call comes first.
@@ -67,7 +95,7 @@ pub(super) async fn begin(
 
 async fn ask(service: &Service, caller: &Caller, call: &str, request: SecretRequest) -> Result<Next, Error> {
     if request.status != "pending" {
-        return Ok(Next::Tell(Box::new(request)));
+        return Ok(tell(request));
     }
     let state = service.seal_state(caller, call, &request.id).await?;
     let message = format!("Enter {} for {} in Tresor", request.name, request.environment);
@@ -96,5 +124,5 @@ pub(super) async fn resume(
             return ask(service, caller, call, request).await;
         }
     };
-    Ok(Next::Tell(Box::new(request)))
+    Ok(tell(request))
 }

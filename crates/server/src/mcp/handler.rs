@@ -51,21 +51,18 @@ fn told(value: Value) -> CallToolResponse {
 }
 
 impl Handler {
-    /// `request_secret`, of a client that shows the link by itself.
-    async fn request_by_link(
-        &self,
-        caller: &Caller,
-        request: &CallToolRequestParams,
-    ) -> Result<CallToolResponse, ErrorData> {
+    /// A tool that asks a person, of a client that shows the link by itself.
+    async fn by_link(&self, caller: &Caller, request: &CallToolRequestParams) -> Result<CallToolResponse, ErrorData> {
         let arguments = request.arguments.clone().unwrap_or_default();
         let of = elicit::call_of(&request.name, &arguments);
         let next = match &request.request_state {
+            _ if request.name == tools::DELETE_SECRET => elicit::delete(&self.service, caller, &of, request).await,
             Some(state) => elicit::resume(&self.service, caller, &of, state, elicit::answer(request)).await,
             None => elicit::begin(&self.service, caller, &of, arguments).await,
         };
         match next {
             Ok(Next::Ask(question)) => Ok((*question).into()),
-            Ok(Next::Tell(request)) => Ok(told(call::shown(*request))),
+            Ok(Next::Tell(value)) => Ok(told(value)),
             Err(Error::Invalid(fields)) if fields.iter().any(|field| field.field == "requestState") => {
                 Err(ErrorData::invalid_params("requestState is of another call, or too old", None))
             }
@@ -99,8 +96,9 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let caller = caller(&context)?;
-        if request.name == tools::REQUEST_SECRET && (request.request_state.is_some() || elicit::shows_links(&context)) {
-            return self.request_by_link(&caller, &request).await;
+        let may_ask = [tools::REQUEST_SECRET, tools::DELETE_SECRET].contains(&&*request.name);
+        if may_ask && (request.request_state.is_some() || elicit::shows_links(&context)) {
+            return self.by_link(&caller, &request).await;
         }
         let value = beside::<Given>(&context).and_then(|given| given.0.lock().ok()?.take());
         let asked = Asked { tool: &request.name, arguments: request.arguments.unwrap_or_default(), value };

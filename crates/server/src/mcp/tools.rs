@@ -83,11 +83,29 @@ pub(super) struct DeleteSecret {
     pub(super) confirm: String,
 }
 
-/// What was deleted.
+/// What became of it.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Deleted {
     pub(super) name: String,
     pub(super) environment: String,
+    /// Whether it is gone.
+    pub(super) deleted: bool,
+    /// What it waits for, where the account asks a person first. When that is `approved`, call again with the same
+    /// arguments.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) confirmation: Option<Confirmation>,
+}
+
+/// A person's yes or no.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Confirmation {
+    pub(super) id: String,
+    /// `pending` or `declined`.
+    pub(super) status: String,
+    /// The page where a person who is logged in answers. Give it to the user.
+    pub(super) url: String,
+    /// Until when it can be answered and used.
+    pub(super) expires_at: String,
 }
 
 /// Which secret request is meant.
@@ -207,7 +225,9 @@ pub(super) struct Audit {
     pub(super) cursor: Option<String>,
 }
 
-/// The tool whose client may show a link.
+/// The tools whose clients may show a link.
+pub(super) const DELETE_SECRET: &str = "delete_secret";
+/// Likewise.
 pub(super) const REQUEST_SECRET: &str = "request_secret";
 /// The tool whose messages hold a value.
 pub(super) const PUT_SECRET: &str = "put_secret";
@@ -315,9 +335,9 @@ pub(super) static ALL: LazyLock<Vec<Tool>> = LazyLock::new(|| {
             Adds,
         ),
         tool(
-            "delete_secret",
+            DELETE_SECRET,
             "Delete a secret",
-            "Deletes a secret with all its versions, for good. Ask the user first.",
+            "Deletes a secret with all its versions, for good. Ask the user first. Some accounts want a person's yes on a page of Tresor: then the answer has its link, and the same call works once when it was given.",
             schema::of::<DeleteSecret>(),
             schema::of::<Deleted>(),
             Ends,

@@ -7,6 +7,7 @@ mod audit;
 mod caller;
 mod change;
 mod checks;
+mod confirmations;
 mod delivery;
 mod deployment;
 mod drafts;
@@ -65,6 +66,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use audit::AuditQuery;
 pub(crate) use caller::Caller;
+pub(crate) use confirmations::{Confirming, Wished};
 pub(crate) use error::Error;
 pub(crate) use function_batch::{ActiveFunction, Upload};
 pub(crate) use function_view::{Figures, FunctionLine, FunctionView, Place, Read, Span};

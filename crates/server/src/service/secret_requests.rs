@@ -19,7 +19,7 @@ use crate::wire::{self, Page};
 /// How long a request can be answered.
 const OPEN_MILLIS: i64 = 7 * 24 * 60 * 60 * 1000;
 /// How often a waiting reader looks for what another node has done.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+pub(super) const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const OBTAIN_URL_BYTES: usize = 2_048;
 
 /// A request as whoever may answer it sees it.
@@ -269,7 +269,7 @@ fn open(row: &SecretRequestRow) -> Result<(), Error> {
 }
 
 /// The caller as a request keeps it.
-fn requester(caller: &Caller) -> RequesterRow {
+pub(super) fn requester(caller: &Caller) -> RequesterRow {
     let actor = &caller.actor;
     RequesterRow { kind: show::actor_kind(actor.kind).to_owned(), id: actor.id.clone(), name: actor.name.clone() }
 }

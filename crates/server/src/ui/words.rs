@@ -11,14 +11,15 @@ use super::text::visible;
 /// the event of its deployment.
 pub(super) fn is_logged(action: Action) -> bool {
     use Action::{
-        AccountList, AuditList, FunctionGet, FunctionInvoke, FunctionList, FunctionPublish, GroupList, InvocationList,
-        IssuerList, MemberList, SecretGet, SecretList, SecretRequestGet, SecretRequestList, SecretSend, SettingsGet,
-        TokenList, WallList,
+        AccountList, AuditList, ConfirmationGet, FunctionGet, FunctionInvoke, FunctionList, FunctionPublish, GroupList,
+        InvocationList, IssuerList, MemberList, SecretGet, SecretList, SecretRequestGet, SecretRequestList, SecretSend,
+        SettingsGet, TokenList, WallList,
     };
     !matches!(
         action,
         AccountList
             | AuditList
+            | ConfirmationGet
             | FunctionGet
             | FunctionInvoke
             | FunctionList
@@ -60,6 +61,10 @@ pub(super) fn title(action: Action) -> &'static str {
         Action::SecretRequestFulfil => "Secret request fulfilled",
         Action::SecretRequestDecline => "Secret request declined",
         Action::SecretRequestCancel => "Secret request cancelled",
+        Action::ConfirmationCreate => "Confirmation asked for",
+        Action::ConfirmationGet => "Confirmation looked up",
+        Action::ConfirmationApprove => "Confirmation given",
+        Action::ConfirmationDecline => "Confirmation refused",
         Action::FunctionList => "Functions listed",
         Action::FunctionGet => "Function looked up",
         Action::FunctionDeploy => "Function deployed",
@@ -162,6 +167,13 @@ impl Done<'_> {
             "secret_request.fulfil" => html! { "stored" (name) (place) ", which had been asked for" },
             "secret_request.decline" => html! { "declined the request for" (name) (place) },
             "secret_request.cancel" => html! { "cancelled the request for" (name) (place) },
+            "confirmation.create" => html! { "asked whether it may delete" (name) (place) },
+            "confirmation.approve" => {
+                html! { "said yes to " (self.detail("asked_by")) ", which wants to delete" (name) (place) }
+            }
+            "confirmation.decline" => {
+                html! { "said no to " (self.detail("asked_by")) ", which wants to delete" (name) (place) }
+            }
             "function.deploy" if event.details.get("active").is_some_and(|active| active == "false") => {
                 html! { "stored" (name) " as deployment " (self.detail("number")) ", not active yet" }
             }
@@ -226,6 +238,10 @@ fn wanted(event: &AuditEvent) -> Markup {
         "secret_request.decline" => html! { "decline the request for" (name) },
         "secret_request.cancel" => html! { "cancel the request for" (name) },
         "secret.return" => html! { "return the value of" (name) " to a caller" },
+        "confirmation.create" => html! { "ask whether it may delete" (name) },
+        "confirmation.get" => html! { "look up a confirmation" },
+        "confirmation.approve" => html! { "say yes to deleting" (name) },
+        "confirmation.decline" => html! { "say no to deleting" (name) },
         "function.list" => html! { "list functions" },
         "function.get" => html! { "look up the function" (name) },
         "function.deploy" => html! { "deploy" (name) },

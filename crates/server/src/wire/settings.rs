@@ -13,6 +13,9 @@ pub struct Settings {
     /// Whether an assistant may store a value that it was told in the conversation: `allow` (it does, and the secret is
     /// marked as one that it has seen) or `forbid` (people enter values).
     pub conversation_values: String,
+    /// What an assistant's tools need a person's yes for, given in the admin UI: `never` anything, or what is `destructive`
+    /// (it deletes a secret).
+    pub confirmations: String,
 }
 
 /// Changes settings. What is left out stays as it is.
@@ -25,4 +28,7 @@ pub struct PutSettings {
     /// `allow` or `forbid`; `allow` until it is put.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conversation_values: Option<String>,
+    /// `never` or `destructive`; `never` until it is put.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirmations: Option<String>,
 }

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use maud::{Markup, html};
 
+use super::confirm;
 use super::parts::badge;
 use crate::service::Service;
 use crate::ui::ROWS;
@@ -22,9 +23,12 @@ pub(in crate::ui) async fn show(
     let (cursor, environment) = (params.text("cursor"), session.default_environment());
     let found = service.list_secret_requests(&session.caller, environment.as_deref(), false, cursor, ROWS).await;
     let page = found.map_err(|error| session.failed(error))?;
+    let open = service.open_confirmations(&session.caller, environment.as_deref()).await;
+    let open = open.map_err(|error| session.failed(error))?;
     let body = html! {
         div.title { h1 { "Requests" } }
         p.lead { "Secrets that an assistant or a person has asked for. You enter the value here; whoever asks learns only that you did." }
+        (confirm::waiting(&session, &open))
         @if page.items.is_empty() && cursor.is_none() { (empty()) } @else {
             (table(&session, &page.items))
             (layout::pager("/requests", &[], cursor, page.next_cursor.as_deref()))
