@@ -197,7 +197,11 @@ pub(crate) struct Put {
     /// When this value stops working or must be replaced, like 2027-03-31
     #[arg(long, value_name = "DAY")]
     pub(crate) rotate_by: Option<String>,
-    /// Ask for no value: change notes, rotation and who may see it only
+    /// For how long functions get the value before too, as NAME_PREVIOUS, from each put of another value on: 90s, 10m, 24h, 7d;
+    /// none with --keep-value: no longer, from now on
+    #[arg(long, value_name = "TIME")]
+    pub(crate) overlap: Option<String>,
+    /// Ask for no value: change notes, rotation, overlap and who may see it only
     #[arg(long, conflicts_with_all = ["delivery", "hosts"])]
     pub(crate) keep_value: bool,
     /// Only if this is the current version; 0: only if there is no such secret

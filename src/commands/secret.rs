@@ -77,6 +77,8 @@ struct PutBody<'a> {
     rotate_by: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     publishable: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overlap: Option<&'a str>,
 }
 
 async fn put(context: &Context, args: Put) -> Done {
@@ -101,6 +103,14 @@ async fn put(context: &Context, args: Put) -> Done {
     let stored: StoredSecret = client.call_sensitive(request, body(&args, &value)?).await?;
     if args.hosts.is_empty() && stored.secret.delivery == "brokered" {
         context.output.note(&format!("Its value goes only to {}", clean(&stored.secret.hosts.join(", "))));
+    }
+    if let Some(previous) = &stored.secret.previous {
+        context.output.note(&format!(
+            "Functions also get version {} as {}_PREVIOUS, which ends {}",
+            previous.version,
+            clean(&stored.secret.name),
+            ago(&previous.until)
+        ));
     }
     context.output.show(&stored, stored_words)?;
     tell(context, &stored.warnings);
@@ -141,6 +151,7 @@ fn change(args: Put) -> ChangeSecret {
         rotate_after_days: args.rotate_after_days.map(|days| Some(days).filter(|days| *days > 0)),
         rotate_by: args.rotate_by.map(|day| Some(day).filter(|day| day != "never")),
         publishable: args.publishable,
+        overlap: args.overlap.map(|time| Some(time).filter(|time| time != "none")),
     }
 }
 
@@ -167,12 +178,16 @@ fn body(args: &Put, value: &Value) -> Done<Zeroizing<Vec<u8>>> {
         rotate_after_days: args.rotate_after_days,
         rotate_by: args.rotate_by.as_deref(),
         publishable: args.publishable,
+        overlap: args.overlap.as_deref(),
     };
     // JSON writes a byte as six at most. The buffer must not grow: growing leaves a copy behind.
-    let others =
-        [&args.note, &args.version_note, &args.rotate_by].into_iter().flatten().map(String::len).sum::<usize>()
-            + args.hosts.iter().map(|host| host.len() + 3).sum::<usize>()
-            + 1_024;
+    let others = [&args.note, &args.version_note, &args.rotate_by, &args.overlap]
+        .into_iter()
+        .flatten()
+        .map(String::len)
+        .sum::<usize>()
+        + args.hosts.iter().map(|host| host.len() + 3).sum::<usize>()
+        + 1_024;
     let mut bytes = Zeroizing::new(Vec::with_capacity(6 * (value.expose().len() + others)));
     // serde_json's own error could quote what it was writing.
     serde_json::to_writer(&mut *bytes, &body)
@@ -219,6 +234,11 @@ fn detail(secret: &Secret) -> String {
         ("note", Some(secret.note.clone())),
         ("rotate", secret.rotate_after_days.map(|days| format!("after {days} days"))),
         ("rotate by", secret.rotate_by.as_deref().map(ago)),
+        ("overlap", secret.overlap.clone()),
+        (
+            "previous",
+            secret.previous.as_ref().map(|other| format!("version {}, ends {}", other.version, ago(&other.until))),
+        ),
         ("created", Some(format!("{} by {}", ago(&secret.created_at), secret.created_by))),
         ("updated", Some(format!("{} by {}", ago(&secret.updated_at), secret.updated_by))),
         ("last used", Some(secret.last_used_at.as_deref().map_or_else(|| "never".to_owned(), ago))),

@@ -268,6 +268,25 @@ describe("secrets", { concurrency: false }, () => {
     await main.check();
   });
 
+  test("the old value goes on working for a while, and is ended from the page", async () => {
+    await server.api("PUT", "/api/v1/secrets/HOOK_SECRET", { value: "hook-value-that-is-first-4bFz0mQx8sWv" });
+    await page.goto(`${server.url}/secrets/HOOK_SECRET`);
+    await page.getByText("Keep the old value working").click();
+    await page.getByLabel("For", { exact: true }).selectOption("1d");
+    await axe(page, "overlap");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByLabel("New value", { exact: true }).fill("hook-value-that-is-next-9pLk2hGt5rEd");
+    await page.getByRole("button", { name: "Store new value" }).click();
+    await page.getByText("Functions also get version 1, as HOOK_SECRET_PREVIOUS, until").waitFor();
+    await axe(page, "overlap under way");
+    await page.getByRole("button", { name: "End it now" }).click();
+    await page.getByText("Functions also get version 1").waitFor({ state: "detached" });
+    const secret = await server.api("GET", "/api/v1/secrets/HOOK_SECRET");
+    assert.deepEqual([secret.overlap, secret.previous, secret.version], [undefined, undefined, 2]);
+    await server.api("DELETE", "/api/v1/secrets/HOOK_SECRET");
+    await main.check();
+  });
+
   test("lists have pages", async () => {
     await Promise.all(Array.from({ length: 101 }, (_, at) => server.api("PUT", `/api/v1/secrets/BULK_${String(at).padStart(3, "0")}`, { value: `bulk-value-${at}`, environment: "test" })));
     await page.goto(`${server.url}/secrets?environment=test`);

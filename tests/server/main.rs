@@ -50,6 +50,7 @@ mod mcp_confirm;
 mod mcp_elicit;
 mod mcp_hostile;
 mod openapi;
+mod overlap;
 mod postgres;
 mod refused;
 mod rotation;

@@ -1,11 +1,12 @@
 //! Secrets: what is known of them but their values, which `versions.rs` keeps as ciphertexts.
 
-use domain::{AccountId, Delivery, EnvironmentName, SecretId, SecretName, Timestamp};
+use domain::{AccountId, Delivery, EnvironmentName, Overlap, SecretId, SecretName, Timestamp};
 use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
 
 use crate::audit::frontier_columns;
 use crate::columns::{Columns, int, json_text, millis};
+use crate::overlaps::{Previous, overlap, previous};
 use crate::shares::place;
 use crate::tx::Statement;
 use crate::versions::{ValueFacts, facts};
@@ -42,6 +43,10 @@ pub struct SecretRow {
     pub note: String,
     /// How often it should be renewed.
     pub rotate_after_days: Option<u32>,
+    /// For how long functions get the value before too, when it is replaced. [`Tx::put_overlap`] writes it and `previous`.
+    pub overlap: Option<Overlap>,
+    /// The value before, while functions get it, or until somebody notes that they do not any more.
+    pub previous: Option<Previous>,
     /// When it was first put.
     pub created_at: Timestamp,
     /// By whom.
@@ -98,6 +103,8 @@ fn secret_row(row: &AnyRow) -> Result<SecretRow> {
             .col::<Option<i64>>("value_rotate_after_days")?
             .map(|days| u32::try_from(days).map_err(|_| StoreError::Corrupt { what: "rotate_after_days" }))
             .transpose()?,
+        overlap: overlap(row)?,
+        previous: previous(row)?,
         created_at: row.time("created_at")?,
         created_by: row.col("created_by")?,
         updated_at: row.time("updated_at")?,
@@ -115,7 +122,8 @@ macro_rules! secret_columns {
          value_rotate_after_days, o.environment AS source_environment, COALESCE(v.mask, '') AS mask, \
          COALESCE(v.note, '') AS version_note, v.fingerprint, COALESCE(v.findings, '') AS findings, \
          COALESCE(v.mode, '') AS mode, v.rotate_by, COALESCE(v.publishable, 0) AS publishable, \
-         COALESCE(v.created_at, s.updated_at) AS value_at"
+         COALESCE(v.created_at, s.updated_at) AS value_at, w.seconds AS overlap_seconds, \
+         w.previous_version, w.previous_until"
     };
 }
 
@@ -123,7 +131,8 @@ macro_rules! secret_columns {
 macro_rules! secret_joins {
     () => {
         " LEFT JOIN secrets o ON o.account = s.account AND o.id = COALESCE(s.source, s.id) \
-         LEFT JOIN secret_versions v ON v.account = o.account AND v.secret_id = o.id AND v.version = o.version "
+         LEFT JOIN secret_versions v ON v.account = o.account AND v.secret_id = o.id AND v.version = o.version \
+         LEFT JOIN secret_overlaps w ON w.account = s.account AND w.secret_id = s.id "
     };
 }
 

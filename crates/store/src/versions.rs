@@ -102,7 +102,7 @@ fn hosts(json: &str) -> Result<Vec<HostPattern>> {
     texts.iter().map(|text| HostPattern::parse(text)).collect::<Result<_, _>>().map_err(|_| corrupt)
 }
 
-fn stored_value(row: &AnyRow) -> Result<StoredValue> {
+pub(crate) fn stored_value(row: &AnyRow) -> Result<StoredValue> {
     Ok(StoredValue {
         secret: SecretId::new(row.col::<String>("id")?),
         environment: row.parse("environment", EnvironmentName::parse)?,

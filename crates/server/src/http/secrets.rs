@@ -53,6 +53,7 @@ pub(crate) async fn put(
         rotate_after_days: body.rotate_after_days,
         rotate_by: body.rotate_by,
         publishable: body.publishable,
+        overlap: body.overlap,
         if_match: text(&headers, &header::IF_MATCH)?,
         if_none_match: if_none_match(&headers)?,
         seen: false,

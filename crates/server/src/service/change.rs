@@ -1,12 +1,12 @@
 //! Settings of a secret that say nothing of where its value goes. They change without the value; `put` sets them with it.
 
-use domain::{Action, Invalid, SecretName, Timestamp, limits};
+use domain::{Action, Invalid, Overlap, SecretName, Timestamp, limits};
 use store::SecretRow;
 
 use super::caller::Caller;
 use super::put::Outcome;
 use super::secrets::{environment_or_production, etag};
-use super::{Error, Service, show};
+use super::{Error, Service, overlap, show};
 use crate::wire;
 
 /// The settings, checked. `None` keeps what the secret has.
@@ -17,6 +17,7 @@ pub(super) struct Settings {
     pub(super) rotate_after_days: Option<Option<u32>>,
     pub(super) rotate_by: Option<Option<Timestamp>>,
     pub(super) publishable: Option<bool>,
+    pub(super) overlap: Option<Option<Overlap>>,
 }
 
 impl Service {
@@ -30,10 +31,11 @@ impl Service {
     ) -> Result<(wire::Secret, String), Error> {
         let (name, environment) = (SecretName::parse(name)?, environment_or_production(input.environment.as_deref())?);
         let permit = self.permit(caller, Action::SecretPut, Some(&environment), name.as_str()).await?;
-        let settings = Settings::check(input.note, input.version_note, input.rotate_after_days, input.rotate_by)?;
+        let settings =
+            Settings::check(input.note, input.version_note, input.rotate_after_days, input.rotate_by, input.overlap)?;
         let settings = Settings { publishable: input.publishable, ..settings };
         let (account, scope) = (caller.actor.account.clone(), environment.clone());
-        let row = self
+        let (row, affected) = self
             .store
             .write(move |tx| {
                 Box::pin(async move {
@@ -45,23 +47,34 @@ impl Service {
                     let mut changed = row.clone();
                     settings.apply(&mut changed);
                     if changed == row {
-                        return Ok(row);
+                        return Ok((row, None));
                     }
                     changed.updated_at = permit.time();
                     changed.updated_by = permit.actor_name();
                     tx.update_secret(&changed).await?;
+                    overlap::keep(tx, Some(&row), &changed).await?;
                     changed.revision += 1;
                     let event = permit.done().detail("version", changed.version);
                     let told = changed.facts.publishable != row.facts.publishable;
-                    let event = if told { event.detail("publishable", changed.facts.publishable) } else { event };
+                    let mut event = if told { event.detail("publishable", changed.facts.publishable) } else { event };
+                    let mut affected = None;
+                    if changed.overlap != row.overlap {
+                        event =
+                            event.detail("overlap", changed.overlap.map_or("none".to_owned(), |time| time.to_string()));
+                        // Functions must not keep a value before that they are no longer to have.
+                        affected = Some(tx.sharers(&account, &changed.id).await?);
+                    }
                     tx.append_audit(&event.detail("outcome", Outcome::Settings.as_str())).await?;
-                    Ok::<_, Error>(changed)
+                    Ok::<_, Error>((changed, affected))
                 })
             })
             .await?;
         if input.publishable.is_some() {
             // Workers know of each value whether it may be in a response.
             self.secrets_changed(&caller.actor.account, &environment);
+        }
+        if let Some(sharers) = affected {
+            self.value_changed(&caller.actor.account, &environment, &sharers);
         }
         let functions = self.functions_using(&caller.actor.account, Some(&environment)).await?;
         Ok((show::secret(&row, &functions), etag(&row)))
@@ -74,6 +87,7 @@ impl Settings {
         version_note: Option<String>,
         rotate_after_days: Option<Option<u32>>,
         rotate_by: Option<Option<String>>,
+        overlap: Option<Option<String>>,
     ) -> Result<Self, Invalid> {
         for (field, text) in [("note", &note), ("version_note", &version_note)] {
             let text = text.as_deref().unwrap_or_default();
@@ -86,7 +100,8 @@ impl Settings {
             return Err(Invalid::new("rotate_after_days", "out_of_range", "must be 1 to 3650"));
         }
         let rotate_by = rotate_by.map(|time| time.map(|text| rotation_time(&text)).transpose()).transpose()?;
-        Ok(Self { note, version_note, rotate_after_days, rotate_by, publishable: None })
+        let overlap = overlap.map(|time| time.map(|text| Overlap::parse(&text)).transpose()).transpose()?;
+        Ok(Self { note, version_note, rotate_after_days, rotate_by, publishable: None, overlap })
     }
 
     /// The rule that what is said of a value is said where it is.
@@ -96,6 +111,7 @@ impl Settings {
             Self { version_note: Some(_), .. } => "version_note",
             Self { rotate_by: Some(_), .. } => "rotate_by",
             Self { rotate_after_days: Some(_), .. } if row.shared.is_some() => "rotate_after_days",
+            Self { overlap: Some(_), .. } if row.shared.is_some() => "overlap",
             _ => return Ok(()),
         };
         let rule = match &row.shared {
@@ -115,6 +131,8 @@ impl Settings {
         row.rotate_after_days = self.rotate_after_days.unwrap_or(row.rotate_after_days);
         row.facts.rotate_by = self.rotate_by.unwrap_or(row.facts.rotate_by);
         row.facts.publishable = self.publishable.unwrap_or(row.facts.publishable);
+        row.overlap = self.overlap.unwrap_or(row.overlap);
+        row.previous = row.previous.take().filter(|_| row.overlap.is_some());
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use domain::{AccountId, Action, EnvironmentName, Invalid, SecretId, Timestamp, limits};
 use store::{EnvironmentRow, SecretRow};
 
-use super::put::room;
+use super::room::room;
 use super::secrets::{tombstone, unknown_environment};
 use super::share::{list, slot_like};
 use super::versions::first_version;

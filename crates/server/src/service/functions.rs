@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use domain::overlap::previous_of;
 use domain::{AccountId, Action, EnvironmentName, FunctionName, SecretName, SecretSelection, limits};
 use runtime::Source;
 use store::{ActiveRow, DeploymentRow, FunctionRow};
@@ -388,8 +389,13 @@ async fn missing(
     let mut missing = Vec::new();
     let words = deployment.referenced.as_deref().unwrap_or_default().split(' ');
     for name in words.filter_map(|word| SecretName::parse(word).ok()) {
-        let valued = tx.secret(account, environment, &name).await?.is_some_and(|row| row.version > 0);
-        if !deployment.secrets.includes(&name) || !valued {
+        // A value before is there now and then, where the current one is; code that reads it knows.
+        let mut is_given = false;
+        for name in [Some(&name), previous_of(&name).as_ref()].into_iter().flatten() {
+            is_given |= deployment.secrets.includes(name)
+                && tx.secret(account, environment, name).await?.is_some_and(|row| row.version > 0);
+        }
+        if !is_given {
             missing.push(name.to_string());
         }
     }

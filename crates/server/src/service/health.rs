@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::health::{self, Complaint, Known, Patience, Urgency};
+use domain::overlap::previous_of;
 use domain::{AccountId, Action, EnvironmentName, Invalid, SecretName, authorize};
 use store::{AilingRow, EqualRow, ReadingRow};
 
@@ -75,9 +76,14 @@ impl Service {
                 readers.entry((reading.environment.clone(), name)).or_default().push(reading.function.to_string());
             }
         }
-        let names: BTreeSet<_> = readers.keys().map(|(_, name)| name.clone()).collect();
+        // A value before is there now and then; code that reads it knows.
+        let names: BTreeSet<_> =
+            readers.keys().flat_map(|(_, name)| [Some(name.clone()), previous_of(name)]).flatten().collect();
         let valued = self.store.valued_among(account, &names).await?;
-        readers.retain(|place, _| !valued.contains(place));
+        readers.retain(|(environment, name), _| {
+            let is_valued = |name: &SecretName| valued.contains(&(environment.clone(), name.clone()));
+            !is_valued(name) && !previous_of(name).is_some_and(|base| is_valued(&base))
+        });
         let found = readers.into_iter().map(|((environment, name), functions)| Found {
             functions: functions.clone(),
             ..Found::new(environment, name, health::missing(&functions))

@@ -4,7 +4,7 @@ use domain::{Action, Delivery, EnvironmentName, Invalid, SecretName, Value, limi
 use store::StoredValue;
 
 use super::share::open;
-use super::{Caller, Error, Service};
+use super::{Caller, Error, Service, overlap};
 use crate::wire;
 
 /// What a process gets.
@@ -30,14 +30,19 @@ impl Service {
         self.environment(&caller.actor.account, &environment).await?;
         let key = self.keyring.account(&self.store, &caller.actor.account).await?;
         let (account, place) = (caller.actor.account.clone(), environment.clone());
-        let (given, brokered) = self
+        let (given, brokered, previous) = self
             .store
             .write(move |tx| {
                 Box::pin(async move {
                     let stored = tx.current_values(&account, &place).await?;
+                    let previous = tx.previous_values(&account, &place, permit.time()).await?;
+                    let mut previous = overlap::named(previous, stored.iter().map(|value| &value.name));
                     let (given, brokered) = choose(stored, only.as_deref())?;
                     let names: Vec<_> = given.iter().map(|value| value.name.clone()).collect();
-                    let versions = given.iter().map(|value| format!("{}:{}", value.name, value.version));
+                    previous.retain(|(_, value)| names.contains(&value.name));
+                    let versions = given.iter().map(|value| (&value.name, value.version));
+                    let versions = versions.chain(previous.iter().map(|(name, value)| (name, value.version)));
+                    let versions = versions.map(|(name, version)| format!("{name}:{version}"));
                     let event = permit.done();
                     let now = event.time;
                     let event = event
@@ -48,7 +53,7 @@ impl Service {
                     if !names.is_empty() {
                         tx.touch_secrets(&account, &place, &names, now).await?;
                     }
-                    Ok::<_, Error>((given, brokered))
+                    Ok::<_, Error>((given, brokered, previous))
                 })
             })
             .await?;
@@ -57,6 +62,8 @@ impl Service {
             let value = open(&key, &environment, &stored)?;
             secrets.push((stored.name, stored.version, value));
         }
+        let previous = overlap::opened(&key, &environment, previous)?;
+        secrets.extend(previous.into_iter().map(|opened| (opened.name, opened.version, opened.value)));
         Ok(Injection { environment, secrets, brokered })
     }
 }

@@ -27,7 +27,7 @@ use self::ended::Ran;
 use super::deployment::StoredLimits;
 use super::gate::Gate;
 use super::share::open;
-use super::{Error, Service, jwt, show};
+use super::{Error, Service, jwt, overlap, show};
 use crate::clock;
 use crate::metrics::InvocationLabels;
 
@@ -77,6 +77,8 @@ pub(crate) struct Route {
     guard: ResponseGuard,
     key: WorkerKey,
     gate: Arc<Gate>,
+    /// From when its workers must not take invocations: they have a value before a current one, which ends then.
+    until: Option<Timestamp>,
     /// When it was last noted that its secrets are in use, in Unix milliseconds.
     noted: AtomicI64,
 }
@@ -301,16 +303,23 @@ impl Service {
     /// What is active under a name.
     pub(crate) async fn route(&self, target: &Target) -> Result<Arc<Route>, Error> {
         let account = self.account_id(&target.account).await?;
-        let generation = self.generations.current(&account, &target.environment);
+        let now = clock::now();
+        let mut generation = self.generations.current(&account, &target.environment);
         let place = (account, target.environment.clone(), target.function.clone());
         let known = self.routes.known.read().unwrap_or_else(PoisonError::into_inner).get(&place).cloned();
-        if let Some(route) = known.filter(|route| route.generation == generation) {
-            return Ok(route);
-        }
         let (account, environment, function) = &place;
-        let (active, settings) = tokio::try_join!(
+        if let Some(route) = known.filter(|route| route.generation == generation) {
+            if route.until.is_none_or(|until| now < until) {
+                return Ok(route);
+            }
+            // Workers of this generation hold a value whose time is over.
+            self.secrets_changed(account, environment);
+            generation = self.generations.current(account, environment);
+        }
+        let (active, settings, until) = tokio::try_join!(
             self.store.active_deployment(account, environment, function),
             self.store.settings(account),
+            self.store.overlap_end(account, environment, now),
         )?;
         let active = active.ok_or(Error::not_found("function"))?;
         let limits = serde_json::from_str(&active.limits_json)
@@ -335,7 +344,8 @@ impl Service {
                 generation,
             },
             gate: Arc::clone(self.routes.gates().entry(place.clone()).or_default()),
-            noted: AtomicI64::new(clock::now().as_millis()),
+            until,
+            noted: AtomicI64::new(now.as_millis()),
         });
         self.routes.known.write().unwrap_or_else(PoisonError::into_inner).insert(place, Arc::clone(&route));
         Ok(route)
@@ -361,6 +371,18 @@ impl Service {
         )?;
         let (mut env, mut brokered, mut versions) = (Vec::new(), Vec::new(), BTreeMap::new());
         let mut publishable = BTreeSet::new();
+        if route.until.is_some() {
+            let mut previous = self.store.previous_values(account, environment, clock::now()).await?;
+            previous.retain(|value| route.secrets.includes(&value.name));
+            let named = overlap::named(previous, stored.iter().map(|value| &value.name));
+            for previous in overlap::opened(&key, environment, named)? {
+                if previous.publishable {
+                    publishable.insert(previous.name.clone());
+                }
+                versions.insert(previous.name.to_string(), previous.version);
+                env.push((previous.name, previous.value));
+            }
+        }
         for value in stored.into_iter().filter(|value| route.secrets.includes(&value.name)) {
             let plain = open(&key, environment, &value)?;
             versions.insert(value.name.to_string(), value.version);

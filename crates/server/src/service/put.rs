@@ -16,9 +16,10 @@ use zeroize::Zeroizing;
 use super::caller::{Caller, Permit};
 use super::change::Settings;
 use super::delivery::{delivered, hosts};
+use super::room::room;
 use super::secrets::{environment_or_production, etag, unknown_environment};
 use super::versions::first_version;
-use super::{Error, Service, new_id, show};
+use super::{Error, Service, new_id, overlap, show};
 use crate::wire;
 
 /// The purpose of the keyed fingerprints that are stored with versions.
@@ -36,6 +37,7 @@ pub(crate) struct PutInput {
     pub(crate) rotate_after_days: Option<u32>,
     pub(crate) rotate_by: Option<String>,
     pub(crate) publishable: Option<bool>,
+    pub(crate) overlap: Option<String>,
     /// The ETag that the secret must have.
     pub(crate) if_match: Option<String>,
     /// The secret must not exist yet.
@@ -244,6 +246,7 @@ impl Checked {
         let event = if self.seen { event.detail("seen_by_assistant", true) } else { event };
         let event = if row.hosts.is_empty() { event } else { event.detail("hosts", row.hosts.join(" ")) };
         let event = if row.facts.publishable { event.detail("publishable", true) } else { event };
+        let event = if outcome == Outcome::Changed { overlap::told(event, &row) } else { event };
         // A put that changed nothing too: it told that the value is this one.
         tx.append_audit(&event.detail("outcome", outcome.as_str())).await?;
         if let Some((idempotency_key, fingerprint)) = self.idempotency {
@@ -341,6 +344,8 @@ impl Checked {
             hosts,
             note: self.settings.note.clone().unwrap_or_default(),
             rotate_after_days: self.settings.rotate_after_days.flatten(),
+            overlap: self.settings.overlap.flatten(),
+            previous: None,
             created_at: now,
             updated_at: now,
             created_by: actor.to_owned(),
@@ -348,6 +353,7 @@ impl Checked {
             last_used_at: None,
         };
         tx.insert_secret(&row, &ciphertext).await?;
+        overlap::keep(tx, None, &row).await?;
         Ok(row)
     }
 
@@ -381,6 +387,7 @@ impl Checked {
         changed.updated_at = now;
         actor.clone_into(&mut changed.updated_by);
         tx.update_secret(&changed).await?;
+        overlap::keep(tx, Some(&row), &changed).await?;
         changed.revision += 1;
         Ok((changed, Outcome::Settings))
     }
@@ -389,13 +396,14 @@ impl Checked {
         &self,
         tx: &mut store::Tx,
         key: &AccountKey,
-        row: SecretRow,
+        before: SecretRow,
         version: u64,
         now: Timestamp,
         actor: &str,
     ) -> Result<SecretRow, Error> {
-        let ciphertext = self.encrypt(key, &row.id, version);
-        let mut row = self.changed(&row)?;
+        let ciphertext = self.encrypt(key, &before.id, version);
+        let mut row = self.changed(&before)?;
+        overlap::begin(&before, &mut row, now);
         row.version = version;
         row.shared = None;
         row.mask.clone_from(&self.mask);
@@ -406,6 +414,7 @@ impl Checked {
         row.updated_at = now;
         actor.clone_into(&mut row.updated_by);
         tx.add_version(&row, &ciphertext).await?;
+        overlap::keep(tx, Some(&before), &row).await?;
         row.revision += 1;
         Ok(row)
     }
@@ -420,16 +429,6 @@ fn findings_text(findings: &[Finding]) -> String {
     findings.iter().map(word).collect::<Vec<_>>().join(" ")
 }
 
-/// The rule that an account holds so many secrets, for `more` new ones.
-pub(super) async fn room(tx: &mut store::Tx, account: &AccountId, more: u64) -> Result<(), Error> {
-    if more > 0 && tx.count_secrets(account).await? + more > limits::SECRETS_PER_ACCOUNT {
-        let detail =
-            format!("an account holds at most {} secrets: delete one you no longer use", limits::SECRETS_PER_ACCOUNT);
-        return Err(Error::Limit { code: "too_many_secrets", detail });
-    }
-    Ok(())
-}
-
 /// Checks what a put says of `value`; `input.value` is not looked at.
 pub(super) fn check(
     caller: &Caller,
@@ -441,8 +440,13 @@ pub(super) fn check(
 ) -> Result<Checked, Error> {
     let delivery = input.delivery.as_deref().map(Delivery::parse).transpose()?;
     let hosts = input.hosts.as_deref().map(hosts).transpose()?;
-    let settings =
-        Settings::check(input.note, input.version_note, input.rotate_after_days.map(Some), input.rotate_by.map(Some))?;
+    let settings = Settings::check(
+        input.note,
+        input.version_note,
+        input.rotate_after_days.map(Some),
+        input.rotate_by.map(Some),
+        input.overlap.map(Some),
+    )?;
     let idempotency = input.idempotency_key.map(|idempotency_key| {
         let usable = !idempotency_key.is_empty() && idempotency_key.len() <= limits::IDEMPOTENCY_KEY_CHARS;
         if !usable || !idempotency_key.bytes().all(|byte| byte.is_ascii_graphic()) {

@@ -12,8 +12,9 @@ use store::SecretRow;
 use zeroize::Zeroizing;
 
 use super::caller::{Caller, Permit};
-use super::put::{Checked, PutInput, check, room};
+use super::put::{Checked, PutInput, check};
 use super::rates::Rate;
+use super::room::room;
 use super::secrets::environment_or_production;
 use super::{Error, Service};
 use crate::wire;

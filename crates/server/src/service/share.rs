@@ -8,7 +8,7 @@ use envelope::{AccountKey, Binding, DecryptError};
 use store::{SecretRow, StoredValue};
 use subtle::ConstantTimeEq as _;
 
-use super::put::room;
+use super::room::room;
 use super::secrets::{etag, unknown_environment};
 use super::versions::first_version;
 use super::{Caller, Error, Service, new_id, show};
@@ -108,6 +108,8 @@ pub(super) fn slot_like(row: &SecretRow) -> SecretRow {
         shared: None,
         mask: String::new(),
         facts: store::ValueFacts::default(),
+        overlap: None,
+        previous: None,
         revision: 0,
         last_used_at: None,
         ..row.clone()

@@ -11,6 +11,7 @@ use store::{
 use super::deployment::texts;
 use super::functions::{Active, Uses};
 use super::secret_requests::standing;
+use crate::clock;
 use crate::sites::Sites;
 use crate::wire;
 
@@ -32,6 +33,12 @@ pub(super) fn secret(row: &SecretRow, uses: &Uses) -> wire::Secret {
         note: row.note.clone(),
         rotate_after_days: row.rotate_after_days,
         rotate_by: row.facts.rotate_by.map(time),
+        overlap: row.overlap.map(|overlap| overlap.to_string()),
+        previous: row
+            .previous
+            .as_ref()
+            .filter(|previous| previous.until > clock::now())
+            .map(|previous| wire::PreviousVersion { version: previous.version, until: time(previous.until) }),
         value_at: time(row.value_at),
         findings: row.facts.findings.split_whitespace().map(|code| code.trim_start_matches('~').to_owned()).collect(),
         created_at: time(row.created_at),

@@ -10,7 +10,7 @@ use super::caller::Permit;
 use super::change::Settings;
 use super::delivery::{delivered, hosts};
 use super::environments::ensure;
-use super::put::room;
+use super::room::room;
 use super::versions::first_version;
 use super::{Caller, Error, Service, new_id};
 use crate::wire::{self, SecretOutline, SecretPlace, SecretStructure};
@@ -221,7 +221,7 @@ impl Outline {
         let hosts = hosts(&secret.hosts)?;
         delivered(delivery, &hosts)?;
         let (note, rotate_after_days) = (secret.note, secret.rotate_after_days);
-        Settings::check(Some(note.clone()), None, Some(rotate_after_days), None)?;
+        Settings::check(Some(note.clone()), None, Some(rotate_after_days), None, None)?;
         Ok(Self { name, environment, delivery, hosts, note, rotate_after_days })
     }
 
@@ -242,6 +242,8 @@ impl Outline {
             hosts: self.hosts,
             note: self.note,
             rotate_after_days: self.rotate_after_days,
+            overlap: None,
+            previous: None,
             created_at: now,
             updated_at: now,
             created_by: by.clone(),

@@ -55,6 +55,8 @@ impl Service {
                     {
                         return Err(Error::Destroyed { version });
                     }
+                    // Whoever chooses a version has that one alone.
+                    tx.end_overlap(&account, &row.id).await?;
                     let event = permit.done().detail("version", version).detail("previous_version", row.version);
                     tx.append_audit(&event).await?;
                     let sharers = tx.sharers(&account, &row.id).await?;
@@ -78,8 +80,9 @@ impl Service {
     ) -> Result<wire::SecretVersion, Error> {
         let (name, environment) = (SecretName::parse(name)?, environment_or_production(environment)?);
         let permit = self.permit(caller, Action::SecretDestroy, Some(&environment), name.as_str()).await?;
-        let account = caller.actor.account.clone();
-        self.store
+        let (account, scope) = (caller.actor.account.clone(), environment.clone());
+        let (shown, affected) = self
+            .store
             .write(move |tx| {
                 Box::pin(async move {
                     let row = tx.secret(&account, &environment, &name).await?.ok_or(Error::not_found("secret"))?;
@@ -95,11 +98,21 @@ impl Service {
                     } else if found.destroyed_at.is_none() {
                         return Err(Error::Broken("a version could not be destroyed"));
                     }
+                    let mut affected = None;
+                    if row.previous.as_ref().is_some_and(|previous| previous.version == version) {
+                        tx.end_overlap(&account, &row.id).await?;
+                        affected = Some(tx.sharers(&account, &row.id).await?);
+                    }
                     let done = tx.version(&account, &row.id, version).await?.ok_or(Error::not_found("version"))?;
-                    Ok(show::version(&done, own_version(&row)))
+                    Ok((show::version(&done, own_version(&row)), affected))
                 })
             })
-            .await
+            .await?;
+        // Functions got it until now.
+        if let Some(sharers) = affected {
+            self.value_changed(&caller.actor.account, &scope, &sharers);
+        }
+        Ok(shown)
     }
 }
 

@@ -63,6 +63,7 @@ pub(crate) fn router() -> Router<Service> {
         .route("/secrets/{name}", get(secrets::detail::show).post(secrets::detail::update))
         .route("/secrets/{name}/activate", post(secrets::detail::activate))
         .route("/secrets/{name}/share", post(secrets::share::share))
+        .route("/secrets/{name}/overlap", post(secrets::overlap::change))
         .route("/secrets/{name}/destroy", post(secrets::detail::destroy))
         .route("/secrets/{name}/delete", get(secrets::delete::confirm).post(secrets::delete::delete))
         .route("/health", get(health::show))

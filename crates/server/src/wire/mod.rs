@@ -36,8 +36,8 @@ pub use problem::{FieldProblem, Problem};
 pub use provider::{Provider, ProviderSecret, ProviderSuggestion, ProviderSummary, SuggestProvider};
 pub use scan::{FindDigests, FoundDigests, FoundSecret, ScanSettings};
 pub use secret::{
-    ActivateSecret, ChangeSecret, DestroyVersion, MatrixCell, MatrixRow, PutSecret, RawValue, Secret, SecretMatrix,
-    SecretVersion, ShareSecret, StoredSecret, Warning,
+    ActivateSecret, ChangeSecret, DestroyVersion, MatrixCell, MatrixRow, PreviousVersion, PutSecret, RawValue, Secret,
+    SecretMatrix, SecretVersion, ShareSecret, StoredSecret, Warning,
 };
 pub use secret_request::{CreateSecretRequest, SecretRequest};
 pub use settings::{PutSettings, Settings};

@@ -36,6 +36,12 @@ pub struct Secret {
     /// When its current value stops working or must be replaced, if that was said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotate_by: Option<String>,
+    /// For how long functions get the value before too, as `NAME_PREVIOUS`, when it is replaced: `90s`, `10m`, `24h`, `7d`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlap: Option<String>,
+    /// The version before, while functions get it too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<PreviousVersion>,
     /// When its current value was stored.
     pub value_at: String,
     /// Codes of what may be wrong with the current value, as `warnings` of the put told it.
@@ -54,6 +60,15 @@ pub struct Secret {
     pub last_used_at: Option<String>,
     /// Functions active in the environment that get it and name it in their source.
     pub functions: Vec<String>,
+}
+
+/// The version before the current one, while functions get it too.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PreviousVersion {
+    /// Its number.
+    pub version: u64,
+    /// No invocation that starts later gets it. RFC 3339, UTC.
+    pub until: String,
 }
 
 /// A text that is zeroized when dropped and that nothing prints.
@@ -106,6 +121,9 @@ pub struct PutSecret {
     /// When this value stops working or must be replaced: a time or a day. Counts instead of `rotate_after_days`, for this
     /// version only.
     pub rotate_by: Option<String>,
+    /// For how long functions get the value before too, as `NAME_PREVIOUS`, from each put of another value on: 1 second to 30
+    /// days, like `90s`, `10m`, `24h` or `7d`. Of secrets whose delivery is `env` only.
+    pub overlap: Option<String>,
 }
 
 /// What a put or a share did: the secret as it is now, never its value.
@@ -161,6 +179,10 @@ pub struct ChangeSecret {
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub rotate_by: Option<Option<String>>,
+    /// As in a put. `null` also ends at once that functions get the value before.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub overlap: Option<Option<String>>,
 }
 
 /// Tells `null` from a field that is left out.

@@ -7,7 +7,7 @@ use domain::catalogue;
 use maud::{Markup, html};
 
 use super::fields::{self, Problems};
-use super::share;
+use super::{overlap, share};
 use crate::service::{Error, PutInput, Service};
 use crate::ui::ROWS;
 use crate::ui::form::{Fields, Params};
@@ -148,10 +148,12 @@ impl Known {
             @if let Some(was) = was { (self.replaced(was)) }
             (problems.summary())
             @for warning in &self.equal { p.notice role="note" { (sentence(&visible(&warning.detail))) } }
+            (overlap::notice(session, secret))
             div.columns {
                 div {
                     (self.facts(session))
                     (share::form(secret, &self.sources))
+                    (overlap::form(secret))
                     (self.version_table(session))
                 }
                 (self.update_form(note.unwrap_or(&secret.note), problems))

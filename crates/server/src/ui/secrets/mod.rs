@@ -9,5 +9,6 @@ pub(super) mod fields;
 pub(super) mod import;
 pub(super) mod list;
 pub(super) mod matrix;
+pub(super) mod overlap;
 mod rotation;
 pub(super) mod share;

@@ -1,0 +1,106 @@
+//! The value before the current one, which functions get too for a while: under whose name, from when, until when.
+//!
+//! A worker that has it is of a route that knows when it ends: see `invoke.rs`. Whatever is written here is in a write with its event.
+
+use std::collections::BTreeSet;
+
+use domain::audit::AuditEvent;
+use domain::overlap::{may_overlap, previous_name, previous_of};
+use domain::{AccountId, Delivery, EnvironmentName, Invalid, SecretName, Timestamp, Value};
+use envelope::AccountKey;
+use store::{Previous, SecretRow, StoredValue};
+
+use super::share::open;
+use super::{Error, Service};
+
+/// What a row has of it after its value was replaced at `now`. What was brokered never gets into functions' environment.
+pub(super) fn begin(before: &SecretRow, row: &mut SecretRow, now: Timestamp) {
+    let had = before.has_own_value() && before.delivery == Delivery::Env && row.delivery == Delivery::Env;
+    row.previous = row
+        .overlap
+        .filter(|_| had)
+        .map(|overlap| Previous { version: before.version, until: now.plus_millis(overlap.millis()) });
+}
+
+/// The event of a put with what the row has of it.
+pub(super) fn told(event: AuditEvent, row: &SecretRow) -> AuditEvent {
+    match &row.previous {
+        Some(previous) => event.detail("previous_version", previous.version).detail("previous_until", previous.until),
+        None => event,
+    }
+}
+
+/// Keeps what a row that was just written has of it. `before` is the row as it was; none of it stands if the rules are broken.
+pub(super) async fn keep(tx: &mut store::Tx, before: Option<&SecretRow>, row: &SecretRow) -> Result<(), Error> {
+    check(tx, row).await?;
+    let had = before.map(|before| (before.overlap, &before.previous));
+    if had.unwrap_or((None, &None)) != (row.overlap, &row.previous) {
+        tx.put_overlap(row).await?;
+    }
+    Ok(())
+}
+
+/// The rules between names: an overlap needs the name that it gives the value before, and no secret may come to have it.
+async fn check(tx: &mut store::Tx, row: &SecretRow) -> Result<(), Error> {
+    if let Some(base) = previous_of(&row.name)
+        && tx.secret(&row.account, &row.environment, &base).await?.is_some_and(|other| other.overlap.is_some())
+    {
+        let rule = format!(
+            "is the name under which functions get the value before of {base}, which overlaps: choose another name, or end the overlap of {base}"
+        );
+        return Err(Invalid::new("name", "name_of_overlap", rule).into());
+    }
+    if row.overlap.is_some() {
+        let name = may_overlap(&row.name, row.delivery)?;
+        if tx.secret(&row.account, &row.environment, &name).await?.is_some() {
+            let rule = format!(
+                "would give the value before the name {name}, which is that of another secret: rename or delete that"
+            );
+            return Err(Invalid::new("overlap", "overlap_name_taken", rule).into());
+        }
+    }
+    Ok(())
+}
+
+/// The values before the current ones, under their own names. A secret that has such a name all the same goes first.
+pub(super) fn named<'a>(
+    previous: Vec<StoredValue>,
+    current: impl Iterator<Item = &'a SecretName>,
+) -> Vec<(SecretName, StoredValue)> {
+    let taken: BTreeSet<_> = current.collect();
+    let named = previous.into_iter().filter_map(|value| Some((previous_name(&value.name)?, value)));
+    named.filter(|(name, _)| !taken.contains(name)).collect()
+}
+
+/// A value before a current one, decrypted.
+pub(super) struct Opened {
+    pub(super) name: SecretName,
+    pub(super) version: u64,
+    pub(super) value: Value,
+    pub(super) publishable: bool,
+}
+
+/// Each under its name, decrypted.
+pub(super) fn opened(
+    key: &AccountKey,
+    environment: &EnvironmentName,
+    named: Vec<(SecretName, StoredValue)>,
+) -> Result<Vec<Opened>, Error> {
+    let opened = named.into_iter().map(|(name, stored)| {
+        let value = open(key, environment, &stored)?;
+        Ok(Opened { name, version: stored.version, value, publishable: stored.publishable })
+    });
+    opened.collect()
+}
+
+impl Service {
+    /// Takes values whose time is over from workers that nobody calls. Those that are called lose them by themselves.
+    pub(crate) async fn end_overlaps(&self, now: Timestamp) -> Result<(), Error> {
+        let ended: Vec<(AccountId, EnvironmentName)> =
+            self.store.write(move |tx| Box::pin(async move { Ok::<_, Error>(tx.end_overlaps(now).await?) })).await?;
+        for (account, environment) in ended {
+            self.secrets_changed(&account, &environment);
+        }
+        Ok(())
+    }
+}
