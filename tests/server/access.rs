@@ -14,6 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use crate::api::{App, Client, random, str};
+use crate::upstream::Upstream;
 
 const WHO: &str = "Deno.serve((r) => Response.json({ actor: r.headers.get('x-tresor-actor'), authorization: r.headers.get('authorization') }))";
 const ISS: &str = "https://auth.example.com/";
@@ -406,6 +407,26 @@ async fn key_sets_are_fetched_when_a_new_key_signs_and_not_for_every_liar() {
         let refused = issuer(&["EdDSA"], json!({ "jwks_url": format!("{url}?{code}") }));
         admin.put("/api/v1/issuers/auth", refused).await.problem(422, code);
     }
+}
+
+/// As in a small container: the server starts, and trusts whom the operator names.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_without_certificate_authorities_serves_and_fetches() {
+    let upstream = Upstream::named(&["localhost"], |_| {
+        let text = jwks(&[&Key::ed25519("k")]).to_string();
+        ("application/json", text)
+    })
+    .await;
+    let bare = [("SSL_CERT_FILE", "/dev/null"), ("SSL_CERT_DIR", "/nonexistent")];
+    let app = App::start_in(&upstream.args(), &bare);
+    let put = async |app: &App| {
+        let body = issuer(&["EdDSA"], json!({ "jwks_url": upstream.url() }));
+        app.admin().put("/api/v1/issuers/auth", body).await
+    };
+    put(&app).await.expect(201);
+    // Who is not named is not trusted.
+    let stranger = App::start_in(&upstream.args()[2..], &bare);
+    put(&stranger).await.problem(422, "jwks_url_unreachable");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -162,7 +162,7 @@ async fn start(config: Config) -> Result<Started, ServeError> {
     let keyring = Keyring::new(root);
     tracing::info!(root_key = keyring.root_id(), server = server.id, "keys are open");
     let service = Service::new(Parts {
-        jwts: Jwts::new(config.allow_networks.clone()),
+        jwts: Jwts::new(config.allow_networks.clone(), trust(&config).client().ok().as_ref()),
         store: store.clone(),
         keyring,
         server,
@@ -271,11 +271,16 @@ async fn root_key(path: &Path, store: &Store) -> Result<RootKey, ServeError> {
     }
 }
 
+/// Whom connections to other hosts trust. What is wrong with it, the broker says.
+fn trust(config: &Config) -> Trust {
+    Trust { compiled_in: false, files: config.trust.clone() }
+}
+
 fn broker(config: &Config, listener: SocketAddr) -> Result<Arc<Broker>, String> {
     let broker = Broker::new(BrokerConfig {
         allow: config.allow_networks.clone(),
         own: vec![listener],
-        trust: Trust { compiled_in: false, files: config.trust.clone() },
+        trust: trust(config),
         resolutions: config.resolve.clone(),
         ..BrokerConfig::default()
     });

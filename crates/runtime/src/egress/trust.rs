@@ -10,7 +10,7 @@ use rustls::{ClientConfig, RootCertStore};
 /// Roots of trust for TLS to upstreams.
 #[derive(Debug, Clone, Default)]
 pub struct Trust {
-    /// Mozilla's roots as compiled in, instead of the machine's own.
+    /// Mozilla's roots as compiled in, instead of the machine's own. A machine that has none, as small containers do, gets them too.
     pub compiled_in: bool,
     /// PEM files of further authorities.
     pub files: Vec<PathBuf>,
@@ -25,22 +25,29 @@ pub enum TrustError {
         /// Which one.
         path: PathBuf,
     },
-    /// Nothing would be trusted.
-    #[error("this machine has no certificate authorities: install `ca-certificates` or use those compiled in")]
-    Empty,
     /// The TLS library refused its settings.
     #[error("TLS cannot be set up")]
     Tls(#[from] rustls::Error),
 }
 
 impl Trust {
+    /// For other clients of this process than the broker, for HTTP/1.1.
+    ///
+    /// # Errors
+    /// If a file of authorities is none.
+    pub fn client(&self) -> Result<ClientConfig, TrustError> {
+        let (_, http1) = self.load()?;
+        Ok(ClientConfig::clone(&http1))
+    }
+
     /// One configuration for pooled connections, which may speak HTTP/2, and one for HTTP/1.1 alone.
     pub(super) fn load(&self) -> Result<(Arc<ClientConfig>, Arc<ClientConfig>), TrustError> {
         let mut roots = RootCertStore::empty();
-        if self.compiled_in {
-            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        } else {
+        if !self.compiled_in {
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+        if roots.is_empty() {
+            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         }
         for path in &self.files {
             let broken = || TrustError::File { path: path.clone() };
@@ -49,9 +56,6 @@ impl Trust {
             if found.is_empty() || roots.add_parsable_certificates(found).0 == 0 {
                 return Err(broken());
             }
-        }
-        if roots.is_empty() {
-            return Err(TrustError::Empty);
         }
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut http1 = ClientConfig::builder_with_provider(provider)

@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
+use rustls::ClientConfig;
 use thiserror::Error;
 
 use super::keys::KeySet;
@@ -41,8 +42,9 @@ pub(crate) enum FetchError {
 /// Sets by address.
 pub(super) struct Fetched {
     allowed: Arc<Vec<IpNet>>,
-    secure: reqwest::Client,
-    plain: reqwest::Client,
+    /// `None` if it could not be made as it must be: nothing is fetched then.
+    secure: Option<reqwest::Client>,
+    plain: Option<reqwest::Client>,
     known: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Known>>>>,
 }
 
@@ -53,18 +55,20 @@ struct Known {
 }
 
 impl Fetched {
-    pub(super) fn new(allowed: Vec<IpNet>) -> Self {
+    pub(super) fn new(allowed: Vec<IpNet>, tls: Option<&ClientConfig>) -> Self {
         let allowed = Arc::new(allowed);
         // In clear, only what the operator allowed by name is reached.
         let client = |public| {
             let resolver = Checked { allowed: Arc::clone(&allowed), public };
             reqwest::Client::builder()
+                .tls_backend_preconfigured(tls?.clone())
                 .dns_resolver(Arc::new(resolver))
                 .redirect(Policy::none())
                 .no_proxy()
                 .timeout(TIMEOUT)
                 .build()
-                .unwrap_or_default()
+                .inspect_err(|error| tracing::error!(%error, "key sets of issuers cannot be fetched"))
+                .ok()
         };
         Self { secure: client(true), plain: client(false), known: Mutex::default(), allowed }
     }
@@ -134,6 +138,7 @@ impl Fetched {
             return Err(FetchError::Forbidden);
         }
         let client = if secure { &self.secure } else { &self.plain };
+        let client = client.as_ref().ok_or(FetchError::Unreachable)?;
         let sent = client.get(url).header("accept", "application/json, application/jwk-set+json").send().await;
         let mut response = sent.map_err(|error| {
             let mut source = std::error::Error::source(&error);

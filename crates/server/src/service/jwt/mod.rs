@@ -50,10 +50,10 @@ struct Person {
 }
 
 impl Jwts {
-    /// Key sets may be fetched from the internet and from `allowed` networks.
-    pub(crate) fn new(allowed: Vec<IpNet>) -> Self {
+    /// Key sets may be fetched from the internet and from `allowed` networks, by `tls`; if there is none, from nowhere.
+    pub(crate) fn new(allowed: Vec<IpNet>, tls: Option<&rustls::ClientConfig>) -> Self {
         let (issuers, shared, people) = Default::default();
-        Self { issuers, shared, people, fetched: Fetched::new(allowed) }
+        Self { issuers, shared, people, fetched: Fetched::new(allowed, tls) }
     }
 
     /// To be called when issuers, members or groups were changed, before the change returns.
