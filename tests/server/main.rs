@@ -51,6 +51,7 @@ mod mcp_elicit;
 mod mcp_hostile;
 mod openapi;
 mod overlap;
+mod pains;
 mod postgres;
 mod refused;
 mod rotation;
