@@ -241,7 +241,7 @@ async fn cloning_copies_names_and_never_values() {
     let admin = app.admin();
     let body = json!({ "value": A, "note": "whose it is", "delivery": "brokered", "hosts": ["api.example.com"], "rotate_after_days": 30 });
     admin.put(SECRET, body).await.expect(201);
-    admin.put("/api/v1/secrets/OTHER", json!({ "value": B })).await.expect(201);
+    admin.put("/api/v1/secrets/OTHER", json!({ "value": B, "overlap": "10m" })).await.expect(201);
     environment(&admin, "test").await;
     admin.put("/api/v1/secrets/OTHER", json!({ "value": "of test itself", "environment": "test" })).await.expect(201);
     for to in ["test", "preview-12"] {
@@ -255,6 +255,8 @@ async fn cloning_copies_names_and_never_values() {
         (&slot["state"], &slot["version"], &slot["mask"], &slot["note"]),
         (&json!("pending"), &json!(0), &json!(""), &json!("whose it is"))
     );
+    let other = admin.get("/api/v1/secrets/OTHER?environment=preview-12").await.expect(200).json();
+    assert_eq!((&other["state"], &other["overlap"]), (&json!("pending"), &json!("10m")));
     assert_eq!((&slot["hosts"], &slot["rotate_after_days"]), (&json!(["api.example.com"]), &json!(30)));
     let mut database = Database::open(&app.server).await;
     let copies = "SELECT count(*) FROM secrets s JOIN secret_versions v ON v.secret_id = s.id WHERE s.environment = 'preview-12'";

@@ -30,7 +30,7 @@ async fn a_structure_goes_round_and_no_value_with_it() {
     let put = json!({ "value": first, "delivery": "brokered", "hosts": ["*.example.com", "api.stripe.com"],
         "note": "Payments: \"ours\"\nask # ann é", "rotate_after_days": 90, "version_note": "of one value" });
     admin.put("/api/v1/secrets/STRIPE_SECRET_KEY", put).await.expect(201);
-    admin.put_secret("PLAIN", &second).await;
+    admin.put("/api/v1/secrets/PLAIN", json!({ "value": second, "overlap": "12h" })).await.expect(201);
     admin.put("/api/v1/environments/empty", json!({})).await.expect(201);
     admin.put("/api/v1/environments/test", json!({})).await.expect(201);
     admin.post("/api/v1/secrets/PLAIN/share", json!({ "environment": "test" })).await.expect(200);
@@ -48,7 +48,7 @@ async fn a_structure_goes_round_and_no_value_with_it() {
     assert_eq!(
         structure,
         json!({ "structure": 1, "environments": ["empty", "production", "test"], "secrets": [
-            { "name": "PLAIN", "environment": "production", "delivery": "env" }, stripe,
+            { "name": "PLAIN", "environment": "production", "delivery": "env", "overlap": "12h" }, stripe,
             { "name": "PLAIN", "environment": "test", "delivery": "env", "shared_from": "production" }, of_test,
         ] })
     );
@@ -165,6 +165,7 @@ async fn a_wrong_file_changes_nothing_and_is_not_quoted() {
         (secret(json!({ "delivery": "brokered", "hosts": [format!("{canary}/")] })), "host_invalid"),
         (secret(json!({ "note": canary.repeat(200) })), "note_too_long"),
         (secret(json!({ "rotate_after_days": 0 })), "out_of_range"),
+        (secret(json!({ "overlap": "for ever" })), "overlap_invalid"),
         (twice, "name_twice"),
     ] {
         let problem = admin.post(PATH, json!({ "text": text })).await.problem(422, code);

@@ -9,7 +9,7 @@ use super::room::room;
 use super::secrets::{tombstone, unknown_environment};
 use super::share::{list, slot_like};
 use super::versions::first_version;
-use super::{Caller, Error, Service, new_id, show};
+use super::{Caller, Error, Service, new_id, overlap, show};
 use crate::wire::{self, Page};
 
 impl Service {
@@ -96,10 +96,12 @@ impl Service {
                             created_by: actor.clone(),
                             updated_at: now,
                             updated_by: actor.clone(),
+                            overlap: row.overlap,
                             ..slot_like(row)
                         };
                         let next = first_version(tx, &account, &row.name).await?;
                         tx.insert_slot(&slot, next).await?;
+                        overlap::keep(tx, None, &slot).await?;
                     }
                     let event = permit.done().detail("to", &environment.name).detail("slots", rows.len());
                     tx.append_audit(&event).await?;

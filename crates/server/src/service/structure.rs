@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::{Action, Delivery, EnvironmentName, Invalid, SecretId, SecretName, catalogue, limits, tree};
+use domain::{Action, Delivery, EnvironmentName, Invalid, Overlap, SecretId, SecretName, catalogue, limits, tree};
 use store::{SecretRow, ValueFacts};
 
 use super::caller::Permit;
@@ -12,7 +12,7 @@ use super::delivery::{delivered, hosts};
 use super::environments::ensure;
 use super::room::room;
 use super::versions::first_version;
-use super::{Caller, Error, Service, new_id};
+use super::{Caller, Error, Service, new_id, overlap};
 use crate::wire::{self, SecretOutline, SecretPlace, SecretStructure};
 
 /// The shape of the file.
@@ -28,6 +28,7 @@ struct Outline {
     hosts: Vec<String>,
     note: String,
     rotate_after_days: Option<u32>,
+    overlap: Option<Overlap>,
 }
 
 /// Leave to import into an environment, and to make it.
@@ -130,7 +131,9 @@ impl Service {
                     for outline in new {
                         let permit = leaves.get(&outline.environment).ok_or(Error::not_found("environment"))?;
                         let next = first_version(tx, &account, &outline.name).await?;
-                        tx.insert_slot(&outline.slot(&account, &permit.import), next).await?;
+                        let slot = outline.slot(&account, &permit.import);
+                        tx.insert_slot(&slot, next).await?;
+                        overlap::keep(tx, None, &slot).await?;
                     }
                     for (environment, leave) in leaves {
                         let names = taken.remove(&environment).unwrap_or_default();
@@ -156,6 +159,7 @@ fn outline(row: &SecretRow) -> SecretOutline {
         hosts: row.hosts.clone(),
         note: row.note.clone(),
         rotate_after_days: row.rotate_after_days,
+        overlap: row.overlap.map(|overlap| overlap.to_string()),
         provider: catalogue::for_name(&row.name).map(|(provider, _)| provider.id.as_str().to_owned()),
         shared_from: row.shared.as_ref().map(|shared| shared.environment.to_string()),
     }
@@ -221,8 +225,10 @@ impl Outline {
         let hosts = hosts(&secret.hosts)?;
         delivered(delivery, &hosts)?;
         let (note, rotate_after_days) = (secret.note, secret.rotate_after_days);
-        Settings::check(Some(note.clone()), None, Some(rotate_after_days), None, None)?;
-        Ok(Self { name, environment, delivery, hosts, note, rotate_after_days })
+        let settings =
+            Settings::check(Some(note.clone()), None, Some(rotate_after_days), None, secret.overlap.map(Some))?;
+        let overlap = settings.overlap.flatten();
+        Ok(Self { name, environment, delivery, hosts, note, rotate_after_days, overlap })
     }
 
     fn slot(self, account: &domain::AccountId, permit: &Permit) -> SecretRow {
@@ -242,7 +248,7 @@ impl Outline {
             hosts: self.hosts,
             note: self.note,
             rotate_after_days: self.rotate_after_days,
-            overlap: None,
+            overlap: self.overlap,
             previous: None,
             created_at: now,
             updated_at: now,

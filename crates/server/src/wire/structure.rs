@@ -37,6 +37,9 @@ pub struct SecretOutline {
     /// After how many days its value should be replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotate_after_days: Option<u32>,
+    /// For how long functions get the value before too, when it is replaced: `90s`, `10m`, `24h`, `7d`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlap: Option<String>,
     /// Whose key the name is usual for, as the catalogue calls it. Told for who reads the file; an import does without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
