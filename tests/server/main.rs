@@ -49,6 +49,7 @@ mod mcp;
 mod mcp_confirm;
 mod mcp_elicit;
 mod mcp_hostile;
+mod oauth;
 mod openapi;
 mod overlap;
 mod pains;

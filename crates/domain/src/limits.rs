@@ -16,6 +16,8 @@ pub const NOTE_CHARS: usize = 1_000;
 pub const REASON_CHARS: usize = 500;
 /// Most secret requests of one account that nobody has answered.
 pub const SECRET_REQUESTS_PENDING: u64 = 100;
+/// Programs that act for an account by OAuth.
+pub const CLIENTS: u32 = 100;
 /// Confirmations of an account that nobody answered.
 pub const CONFIRMATIONS_PENDING: u32 = 100;
 /// Most secrets in one account.

@@ -70,6 +70,9 @@ actions! {
     TokenList = "token.list" needs TokensRead,
     TokenCreate = "token.create" needs TokensWrite,
     TokenRevoke = "token.revoke" needs TokensWrite,
+    ClientList = "client.list" needs TokensRead,
+    ClientGrant = "client.grant" needs TokensWrite,
+    ClientRevoke = "client.revoke" needs TokensWrite,
     MemberList = "member.list" needs MembersRead,
     MemberPut = "member.put" needs MembersWrite,
     MemberDelete = "member.delete" needs MembersWrite,
@@ -137,7 +140,7 @@ pub fn authorize(actor: &Actor, action: Action, environment: Option<&Environment
     if action == Action::SecretInject && (actor.kind != ActorKind::Token || actor.environments.is_none()) {
         return Err(Denied::Unlimited);
     }
-    if action == Action::ConfirmationApprove && actor.kind != ActorKind::Session {
+    if matches!(action, Action::ConfirmationApprove | Action::ClientGrant) && actor.kind != ActorKind::Session {
         return Err(Denied::NotPerson);
     }
     if let Some(allowed) = &actor.environments {

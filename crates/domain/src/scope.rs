@@ -85,6 +85,32 @@ impl ScopeSet {
         Self::admin().with(Scope::AccountsWrite)
     }
 
+    /// What a person can let a program do that it connects by OAuth: nothing that reads a value into a process, and nothing
+    /// that makes tokens, members, sessions, environments or settings.
+    pub fn for_clients() -> Self {
+        use Scope::{
+            AuditRead, FunctionsInvoke, FunctionsPublish, FunctionsRead, FunctionsWrite, SecretsRead, SecretsRequest,
+            SecretsWrite,
+        };
+        let scopes = [
+            SecretsRead,
+            SecretsWrite,
+            SecretsRequest,
+            FunctionsRead,
+            FunctionsWrite,
+            FunctionsPublish,
+            FunctionsInvoke,
+            AuditRead,
+        ];
+        scopes.into_iter().collect()
+    }
+
+    /// What such a program gets that does not say what it wants: enough to build an integration.
+    pub fn of_a_client() -> Self {
+        use Scope::{FunctionsInvoke, FunctionsRead, FunctionsWrite, SecretsRead, SecretsRequest};
+        [SecretsRead, SecretsRequest, FunctionsRead, FunctionsWrite, FunctionsInvoke].into_iter().collect()
+    }
+
     /// With one more.
     #[must_use]
     pub fn with(mut self, scope: Scope) -> Self {
@@ -194,6 +220,17 @@ mod tests {
         assert!(!ScopeSet::operator().contains(Scope::SecretsInject));
         assert_eq!(ScopeSet::operator().beyond(&ScopeSet::admin()), [Scope::AccountsWrite]);
         assert!(ScopeSet::default().iter().next().is_none());
+    }
+
+    #[test]
+    fn a_client_gets_nothing_that_gives_more() {
+        let clients = ScopeSet::for_clients();
+        assert!(ScopeSet::of_a_client().beyond(&clients).is_empty());
+        for never in
+            ["secrets:inject", "tokens:write", "members:write", "sessions:write", "settings:write", "accounts:write"]
+        {
+            assert!(clients.iter().all(|scope| scope.as_str() != never), "{never}");
+        }
     }
 
     #[test]

@@ -12,6 +12,12 @@ pub enum Kind {
     Session,
     /// A one-time login link's code, `trl_…`.
     LoginCode,
+    /// What a client trades for its first tokens, `tro_…`.
+    ClientCode,
+    /// A client's token for `/mcp`, `tra_…`.
+    ClientAccess,
+    /// A client's token for new tokens, `trr_…`.
+    ClientRefresh,
 }
 
 impl Kind {
@@ -21,6 +27,9 @@ impl Kind {
             Self::SupabaseToken => "sbp_",
             Self::Session => "trc_",
             Self::LoginCode => "trl_",
+            Self::ClientCode => "tro_",
+            Self::ClientAccess => "tra_",
+            Self::ClientRefresh => "trr_",
         }
     }
 }

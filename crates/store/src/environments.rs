@@ -64,6 +64,7 @@ impl Tx {
     pub async fn delete_environment(&mut self, account: &AccountId, name: &EnvironmentName) -> Result<bool> {
         for sql in [
             without!("tokens"),
+            without!("client_grants"),
             without!("sessions"),
             without!("login_codes"),
             without!("issuers"),

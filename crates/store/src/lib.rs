@@ -10,6 +10,7 @@ mod reads;
 
 mod accounts;
 mod audit;
+mod clients;
 mod columns;
 mod confirmations;
 mod deployments;
@@ -45,6 +46,7 @@ mod writer;
 
 pub use accounts::{AccountKeyRow, AccountRow};
 pub use audit::{AuditFilter, AuditRow};
+pub use clients::{ClientCodeRow, ClientGrantRow, ClientTokenKind, ClientTokenRow};
 pub use confirmations::ConfirmationRow;
 pub use deployments::{ActiveDeployment, ActiveRow, DeploymentRow};
 pub use drafts::DraftRow;

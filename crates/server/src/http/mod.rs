@@ -14,6 +14,7 @@ mod health;
 mod inject;
 mod llms;
 mod members;
+pub(crate) mod oauth;
 mod openapi;
 mod page;
 pub(crate) mod problem;
@@ -60,6 +61,7 @@ fn router(service: Service) -> Router {
         .merge(ui::router())
         .merge(mcp::router(&service))
         .merge(llms::router())
+        .merge(oauth::router())
         .route("/openapi.json", get(move || openapi::serve(document.clone())))
         .route("/metrics", get(health::metrics))
         .fallback(not_found)

@@ -54,6 +54,7 @@ async fn once(service: &Service) -> Result<(), Error> {
             Box::pin(async move {
                 tx.prune_sessions(now).await?;
                 tx.prune_drafts(now).await?;
+                tx.prune_clients(now.plus_millis(-KEEP_REQUESTS_MILLIS)).await?;
                 tx.prune_confirmations(now.plus_millis(-KEEP_REQUESTS_MILLIS)).await?;
                 tx.prune_secret_requests(now.plus_millis(-KEEP_REQUESTS_MILLIS)).await?;
                 tx.prune_idempotency(now.plus_millis(-KEEP_IDEMPOTENCY_MILLIS)).await?;

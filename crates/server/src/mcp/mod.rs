@@ -24,9 +24,9 @@ use rmcp::transport::streamable_http_server::session::never::NeverSessionManager
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use zeroize::Zeroizing;
 
-use crate::http::body;
 use crate::http::problem::ApiError;
-use crate::service::{Caller, Service};
+use crate::http::{body, oauth};
+use crate::service::Service;
 use handler::Handler;
 
 /// The value of a `put_secret`, beside its request. Whoever acts on it takes it out.
@@ -53,12 +53,15 @@ pub(crate) fn router(service: &Service) -> Router<Service> {
 const LIMIT: usize = 2 * limits::BUNDLE_BYTES;
 
 async fn respond(
-    State(_): State<Service>,
-    caller: Caller,
+    State(service): State<Service>,
     Extension(endpoint): Extension<Endpoint>,
     request: Request,
 ) -> Response {
     let (mut parts, body) = request.into_parts();
+    let caller = match oauth::caller(&service, &parts).await {
+        Ok(caller) => caller,
+        Err(response) => return response,
+    };
     let bytes = match body::read(body, LIMIT).await {
         Ok(bytes) => bytes,
         Err(error) => return error.into_response(),

@@ -50,6 +50,13 @@ impl Permit {
         event
     }
 
+    /// The event of the action having happened to something whose name was found on the way.
+    pub(super) fn done_to(self, resource: &str) -> AuditEvent {
+        let mut event = self.event;
+        event.resource.name = resource.to_owned();
+        event
+    }
+
     /// When the action was permitted; the action's own time.
     pub(crate) fn time(&self) -> Timestamp {
         self.event.time

@@ -6,6 +6,7 @@
 mod assets;
 mod audit;
 mod chart;
+mod clients;
 mod form;
 mod functions;
 mod health;
@@ -70,6 +71,9 @@ pub(crate) fn router() -> Router<Service> {
         .route("/requests", get(requests::list::show))
         .route("/requests/{id}", get(requests::answer::show).post(requests::answer::answer))
         .route("/requests/{id}/decline", post(requests::answer::decline))
+        .route("/oauth/authorize", get(clients::consent::show).post(clients::consent::answer))
+        .route("/programs", get(clients::list::show))
+        .route("/programs/{id}/revoke", post(clients::list::revoke))
         .route("/confirmations/{id}", get(requests::confirm::show))
         .route("/confirmations/{id}/approve", post(requests::confirm::approve))
         .route("/confirmations/{id}/decline", post(requests::confirm::decline))

@@ -10,7 +10,7 @@ const COOKIE: &str = "tresor_next";
 /// As long as a login link works.
 const MAX_AGE_SECONDS: u32 = 3_600;
 /// Pages that others link to. They show and ask; none of them acts when it is opened.
-const PAGES: [&str; 2] = ["/requests/", "/confirmations/"];
+const PAGES: [&str; 3] = ["/requests/", "/confirmations/", "/oauth/authorize"];
 const LONGEST: usize = 2_000;
 
 /// The `Set-Cookie` header that remembers a page, if it is one that a login may lead to.

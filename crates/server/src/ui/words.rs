@@ -11,14 +11,15 @@ use super::text::visible;
 /// the event of its deployment.
 pub(super) fn is_logged(action: Action) -> bool {
     use Action::{
-        AccountList, AuditList, ConfirmationGet, FunctionGet, FunctionInvoke, FunctionList, FunctionPublish, GroupList,
-        InvocationList, IssuerList, MemberList, SecretGet, SecretList, SecretRequestGet, SecretRequestList, SecretSend,
-        SettingsGet, TokenList, WallList,
+        AccountList, AuditList, ClientList, ConfirmationGet, FunctionGet, FunctionInvoke, FunctionList,
+        FunctionPublish, GroupList, InvocationList, IssuerList, MemberList, SecretGet, SecretList, SecretRequestGet,
+        SecretRequestList, SecretSend, SettingsGet, TokenList, WallList,
     };
     !matches!(
         action,
         AccountList
             | AuditList
+            | ClientList
             | ConfirmationGet
             | FunctionGet
             | FunctionInvoke
@@ -80,6 +81,9 @@ pub(super) fn title(action: Action) -> &'static str {
         Action::TokenList => "Tokens listed",
         Action::TokenCreate => "Token made",
         Action::TokenRevoke => "Token revoked",
+        Action::ClientList => "Connected programs listed",
+        Action::ClientGrant => "Program connected",
+        Action::ClientRevoke => "Program disconnected",
         Action::MemberList => "Members listed",
         Action::MemberPut => "Member made or changed",
         Action::MemberDelete => "Member deleted",
@@ -194,6 +198,11 @@ impl Done<'_> {
             }
             "token.create" => html! { "made the token" (name) },
             "token.revoke" => html! { "revoked the token " code { (self.detail("name")) } },
+            "client.grant" => html! { "let the program" (name) " act with " (self.detail("scopes")) },
+            "client.revoke" if event.details.contains_key("reason") => {
+                html! { "used a code or token of the program" (name) " again, which disconnected it" }
+            }
+            "client.revoke" => html! { "disconnected the program" (name) },
             "member.put" => html! { "made the member" (name) " a " (self.detail("role")) },
             "member.delete" => html! { "deleted the member" (name) },
             "group.put" => html! { "set who is in the group" (name) (self.members("added")) (self.members("removed")) },
@@ -257,6 +266,9 @@ fn wanted(event: &AuditEvent) -> Markup {
         "token.list" => html! { "list tokens" },
         "token.create" => html! { "make the token" (name) },
         "token.revoke" => html! { "revoke a token" },
+        "client.list" => html! { "list connected programs" },
+        "client.grant" => html! { "let the program" (name) " act for the account" },
+        "client.revoke" => html! { "disconnect a program" },
         "member.list" => html! { "list members" },
         "member.put" => html! { "change the member" (name) },
         "member.delete" => html! { "delete the member" (name) },

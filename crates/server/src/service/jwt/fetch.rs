@@ -125,6 +125,12 @@ impl Fetched {
     }
 
     async fn get(&self, url: &str) -> Result<KeySet, FetchError> {
+        let text = self.document(url).await?;
+        KeySet::parse(&text).filter(|keys| !keys.is_empty()).ok_or(FetchError::NotKeys)
+    }
+
+    /// Whatever is at `url`, in at most 64 KiB.
+    pub(super) async fn document(&self, url: &str) -> Result<Vec<u8>, FetchError> {
         let url = Url::parse(url).map_err(|_| FetchError::Forbidden)?;
         let secure = url.scheme() == "https";
         // A resolver is not asked about a host that is an address already.
@@ -160,7 +166,7 @@ impl Fetched {
                 return Err(FetchError::NotKeys);
             }
         }
-        KeySet::parse(&text).filter(|keys| !keys.is_empty()).ok_or(FetchError::NotKeys)
+        Ok(text)
     }
 }
 

@@ -56,6 +56,11 @@ impl Jwts {
         Self { issuers, shared, people, fetched: Fetched::new(allowed, tls) }
     }
 
+    /// A document that a stranger named, from the internet or a network that the operator allowed.
+    pub(super) async fn document(&self, url: &str) -> Result<Vec<u8>, FetchError> {
+        self.fetched.document(url).await
+    }
+
     /// To be called when issuers, members or groups were changed, before the change returns.
     pub(super) fn forget(&self) {
         self.issuers.forget();
