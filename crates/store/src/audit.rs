@@ -37,6 +37,8 @@ pub struct AuditFilter {
     pub resource_kind: Option<String>,
     /// The resource's name.
     pub resource_name: Option<String>,
+    /// The first index; 0 is that of the first event.
+    pub from: u64,
 }
 
 pub(crate) fn hash_column(row: &AnyRow, column: &'static str) -> Result<Hash> {
@@ -81,15 +83,31 @@ reads! {
             ("resource_name = $", &filter.resource_name),
         ];
         let wanted = tests.into_iter().filter_map(|(test, text)| Some((test, text.as_ref()?)));
-        let mut sql = "SELECT idx, time, body, leaf FROM audit_events WHERE account = $1 AND idx < $2".to_owned();
+        let mut sql = "SELECT idx, time, body, leaf FROM audit_events WHERE account = $1 AND idx < $2 AND idx >= $4".to_owned();
         for (place, (test, _)) in wanted.clone().enumerate() {
-            sql.push_str(&format!(" AND {}", test.replace('$', &format!("${}", place + 4))));
+            sql.push_str(&format!(" AND {}", test.replace('$', &format!("${}", place + 5))));
         }
         sql.push_str(" ORDER BY idx DESC LIMIT $3");
         let query = sqlx::query(AssertSqlSafe(sql)).bind(account.as_str());
-        let query = query.bind(before.map_or(i64::MAX, int)).bind(i64::from(limit));
+        let query = query.bind(before.map_or(i64::MAX, int)).bind(i64::from(limit)).bind(int(filter.from));
         let query = wanted.fold(query, |query, (_, text)| query.bind(text));
         query.fetch_all(conn).await?.iter().map(audit_row).collect()
+    }
+
+    /// The index of the first event that is not from before `time`; the log's size if there is none. Events come in the
+    /// order of time, so that it is looked for by halves.
+    pub async fn audit_index_at(conn, account: &AccountId, time: Timestamp) -> Result<u64> {
+        let (mut low, mut high) = (0, frontier(conn, account).await?.unwrap_or_default().size());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let query = sqlx::query("SELECT time FROM audit_events WHERE account = $1 AND idx = $2");
+            let row = query.bind(account.as_str()).bind(int(middle)).fetch_optional(&mut *conn).await?;
+            match row {
+                Some(row) if row.time("time")? < time => low = middle + 1,
+                _ => high = middle,
+            }
+        }
+        Ok(low)
     }
 
     /// The body of the newest event of `action` on `name` that was done, not denied.

@@ -5,6 +5,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use domain::{AccountId, Invalid, Timestamp};
 use futures_util::stream;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -12,7 +13,7 @@ use utoipa::IntoParams;
 use super::extract::Query;
 use super::page::PageQuery;
 use super::problem::{ApiError, ApiResult};
-use crate::service::{AuditQuery, Caller, Service};
+use crate::service::{AuditQuery, Caller, Error, Service};
 use crate::wire::{AuditEntry, AuditProof, Page, Problem, SignedCheckpoint};
 
 /// Which events.
@@ -25,6 +26,10 @@ pub(crate) struct Filter {
     actor: Option<String>,
     /// The resource's name.
     resource: Option<String>,
+    /// RFC 3339: not from before this time.
+    since: Option<String>,
+    /// RFC 3339: from before this time.
+    until: Option<String>,
 }
 
 /// List audit events, newest first.
@@ -38,9 +43,18 @@ pub(crate) async fn list(
     Query(page): Query<PageQuery>,
 ) -> ApiResult<Json<Page<AuditEntry>>> {
     let rows = page.rows()?;
-    let query =
-        AuditQuery { cursor: page.cursor, rows, action: filter.action, actor: filter.actor, resource: filter.resource };
+    let time = |name, text: Option<String>| {
+        let parse = |text: String| Timestamp::parse(&text).ok_or_else(|| time_invalid(name));
+        text.map(parse).transpose()
+    };
+    let Filter { action, actor, resource, since, until } = filter;
+    let (since, until) = (time("since", since)?, time("until", until)?);
+    let query = AuditQuery { cursor: page.cursor, rows, action, actor, resource, since, until };
     Ok(Json(service.list_audit(&caller, query).await?))
+}
+
+fn time_invalid(name: &'static str) -> Error {
+    Invalid::new(name, "time_invalid", "must be a time like 2027-03-31T12:00:00Z").into()
 }
 
 /// The log's signed tree head. Keep it outside the server.
@@ -96,7 +110,12 @@ pub(crate) async fn proof(
     responses((status = 200, description = "Events and a trailer", body = String, content_type = "application/jsonl"),
         (status = "default", description = "Refused", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn export(State(service): State<Service>, caller: Caller) -> ApiResult<Response> {
-    let (account, size, trailer) = service.begin_export(&caller).await?;
+    let begun = service.begin_export(&caller).await?;
+    Ok(([(header::CONTENT_TYPE, "application/jsonl")], exported(service, begun)).into_response())
+}
+
+/// The lines of an export that [`Service::begin_export`] began.
+pub(crate) fn exported(service: Service, (account, size, trailer): (AccountId, u64, String)) -> Body {
     let lines = stream::unfold((0, Some(trailer)), move |(from, trailer)| {
         let (service, account) = (service.clone(), account.clone());
         async move {
@@ -119,5 +138,5 @@ pub(crate) async fn export(State(service): State<Service>, caller: Caller) -> Ap
             }
         }
     });
-    Ok(([(header::CONTENT_TYPE, "application/jsonl")], Body::from_stream(lines)).into_response())
+    Body::from_stream(lines)
 }

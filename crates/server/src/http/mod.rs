@@ -1,7 +1,7 @@
 //! HTTP: routes, authentication, problem documents. Handlers are thin: they hold no policy and no SQL.
 
 mod access;
-mod audit;
+pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod body;
 mod cors;

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use domain::audit::export::Trailer;
 use domain::audit::merkle::verify_consistency;
 use domain::audit::{Checkpoint, Frontier, VerifierKey};
-use domain::{AccountId, Action, Invalid};
+use domain::{AccountId, Action, Invalid, Timestamp};
 use store::AuditFilter;
 
 use super::secrets::cursor_invalid;
@@ -20,20 +20,34 @@ pub(crate) struct AuditQuery {
     pub(crate) action: Option<String>,
     pub(crate) actor: Option<String>,
     pub(crate) resource: Option<String>,
+    /// Not from before this time.
+    pub(crate) since: Option<Timestamp>,
+    /// From before this time.
+    pub(crate) until: Option<Timestamp>,
 }
 
 impl Service {
     /// Events, newest first.
     pub(crate) async fn list_audit(&self, caller: &Caller, query: AuditQuery) -> Result<Page<wire::AuditEntry>, Error> {
         self.permit(caller, Action::AuditList, None, "").await?;
-        let before = query.cursor.map(|cursor| cursor.parse::<u64>().map_err(|_| cursor_invalid())).transpose()?;
+        let account = &caller.actor.account;
+        let mut before = query.cursor.map(|cursor| cursor.parse::<u64>().map_err(|_| cursor_invalid())).transpose()?;
+        if let Some(until) = query.until {
+            let end = self.store.audit_index_at(account, until).await?;
+            before = Some(before.map_or(end, |before| before.min(end)));
+        }
+        let from = match query.since {
+            Some(since) => self.store.audit_index_at(account, since).await?,
+            None => 0,
+        };
         let filter = AuditFilter {
             action: query.action,
             actor: query.actor,
             resource_kind: None,
             resource_name: query.resource,
+            from,
         };
-        let mut found = self.store.audit_events(&caller.actor.account, &filter, before, query.rows + 1).await?;
+        let mut found = self.store.audit_events(account, &filter, before, query.rows + 1).await?;
         let next_cursor = paging::cut(&mut found, query.rows, |last| last.index.to_string());
         let items = found
             .into_iter()

@@ -216,6 +216,13 @@ impl Service {
         Ok(Some(environments))
     }
 
+    /// One token.
+    pub(crate) async fn get_token(&self, caller: &Caller, id: &str) -> Result<wire::Token, Error> {
+        self.permit(caller, Action::TokenList, None, "").await?;
+        let row = self.store.token(&caller.actor.account, id).await?.ok_or(Error::not_found("token"))?;
+        Ok(show::token(&row))
+    }
+
     /// Revokes a token, and with it the sessions and login links that it opened.
     pub(crate) async fn revoke_token(&self, caller: &Caller, id: &str) -> Result<(), Error> {
         let permit = self.permit(caller, Action::TokenRevoke, None, "").await?;

@@ -14,6 +14,9 @@ pub(super) const BOLT: Icon = Icon(r#"<path d="M11 2 4.5 11.5H10L9 18l6.5-9.5H10
 pub(super) const PULSE: Icon = Icon(r#"<path d="M2.5 10.5H6l2-6 4 11 2-5h3.5"/>"#);
 pub(super) const INBOX: Icon = Icon(r#"<path d="M3 11.5h4l1 2h4l1-2h4M3 11.5 5 4h10l2 7.5V16H3z"/>"#);
 pub(super) const LIST: Icon = Icon(r#"<path d="M3.5 5h1M3.5 10h1M3.5 15h1M8 5h8.5M8 10h8.5M8 15h8.5"/>"#);
+pub(super) const SLIDERS: Icon = Icon(
+    r#"<path d="M3 6h7M15 6h2M3 14h2M10 14h7"/><circle cx="12.5" cy="6" r="2.2"/><circle cx="7.5" cy="14" r="2.2"/>"#,
+);
 pub(super) const MENU: Icon = Icon(r#"<path d="M3 5.5h14M3 10h14M3 14.5h14"/>"#);
 
 impl Icon {

@@ -20,6 +20,7 @@ mod next;
 mod requests;
 mod secrets;
 mod session;
+mod settings;
 mod text;
 mod time;
 mod welcome;
@@ -93,6 +94,19 @@ pub(crate) fn router() -> Router<Service> {
         .route("/functions/{name}/delete", get(functions::delete::confirm).post(functions::delete::delete))
         .route("/functions/{name}/invocations/{id}", get(functions::invocation::show))
         .route("/audit", get(audit::show))
+        .route("/audit/export", get(audit::export))
+        .route("/settings", get(settings::general::show).post(settings::general::put))
+        .route("/settings/environments", get(settings::environments::show).post(settings::environments::put))
+        .route("/settings/tokens", get(settings::tokens::show))
+        .route("/settings/tokens/new", get(settings::tokens::new).post(settings::tokens::create))
+        .route("/settings/tokens/{id}/revoke", get(settings::tokens::confirm).post(settings::tokens::revoke))
+        .route("/settings/people", get(settings::people::show))
+        .route("/settings/people/member", post(settings::people::put_member))
+        .route("/settings/people/member/{name}/delete", post(settings::people::delete_member))
+        .route("/settings/people/group", post(settings::people::put_group))
+        .route("/settings/people/group/{name}/delete", post(settings::people::delete_group))
+        .route("/settings/issuers", get(settings::issuers::show).post(settings::issuers::put))
+        .route("/settings/issuers/{name}/delete", post(settings::issuers::delete))
         .route_layer(middleware::from_fn(form::own_pages_only))
         .route_layer(middleware::from_fn(look::know))
         .layer(DefaultBodyLimit::max(domain::limits::API_REQUEST_BYTES))

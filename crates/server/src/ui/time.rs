@@ -35,7 +35,8 @@ pub(super) fn of_day(text: &str) -> Markup {
     }
 }
 
-fn exact(time: Timestamp) -> String {
+/// A time in full.
+pub(super) fn exact(time: Timestamp) -> String {
     let text = time.to_string();
     format!("{} {} UTC", text.get(..10).unwrap_or_default(), text.get(11..23).unwrap_or_default())
 }

@@ -1,10 +1,10 @@
 //! Audit events in plain words.
 
 use domain::audit::{AuditEvent, Outcome};
-use domain::{Action, ActorKind};
+use domain::{Action, ActorKind, Scope};
 use maud::{Markup, html};
 
-use super::text::visible;
+use super::text::{self, visible};
 
 /// Whether successes of an action are in the log. Reading leaves an event only when it is refused, and so
 /// does sending a brokered value: what was sent is on the record of the invocation. That a function was made public is in
@@ -38,6 +38,34 @@ pub(super) fn is_logged(action: Action) -> bool {
             | TokenList
             | WallList
     )
+}
+
+/// What a key of an event's details is called.
+pub(super) fn detail(key: &str) -> String {
+    text::words(&key.replace('_', " "))
+}
+
+/// A scope as whoever gives it reads it.
+pub(super) fn scope(scope: Scope) -> &'static str {
+    match scope {
+        Scope::SecretsRead => "See secrets: names, masks and what is known of them, never a value",
+        Scope::SecretsWrite => "Store, change and delete secrets",
+        Scope::SecretsInject => "Run programs on its own machine with the values of the environments below",
+        Scope::SecretsRequest => "Ask people for secrets, without ever seeing a value",
+        Scope::FunctionsRead => "See functions, their source, invocations and logs",
+        Scope::FunctionsWrite => "Deploy, roll back and delete functions. Deployed code can use the account's secrets",
+        Scope::FunctionsInvoke => "Invoke functions that need a token",
+        Scope::EnvironmentsWrite => "Make environments",
+        Scope::AuditRead => "Read and export the audit log",
+        Scope::TokensRead => "See which tokens there are, never their text",
+        Scope::TokensWrite => "Make tokens, with no more than its own permissions, and revoke them",
+        Scope::MembersRead => "See members, groups and issuers",
+        Scope::MembersWrite => "Change members, groups and issuers: who may invoke what",
+        Scope::SettingsRead => "See the account's settings",
+        Scope::SettingsWrite => "Change the account's settings",
+        Scope::SessionsWrite => "Make links that open this admin UI with its own permissions",
+        Scope::AccountsWrite => "See and make other accounts",
+    }
 }
 
 /// An action as a choice in the filter.

@@ -24,6 +24,7 @@ pub(super) enum Section {
     Health,
     Requests,
     Audit,
+    Settings,
 }
 
 /// Each with its path, name and icon, in the order of the navigation.
@@ -34,6 +35,7 @@ const SECTIONS: [(Section, &str, &str, Icon); 6] = [
     (Section::Health, "/health", "Health", icons::PULSE),
     (Section::Requests, "/requests", "Requests", icons::INBOX),
     (Section::Audit, "/audit", "Audit", icons::LIST),
+    (Section::Settings, "/settings", "Settings", icons::SLIDERS),
 ];
 
 /// Keys and what they do. `app.js` reads the jumps from the navigation's `data-key`.

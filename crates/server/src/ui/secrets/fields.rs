@@ -103,7 +103,7 @@ fn words(field: &str, detail: &str) -> String {
 
 /// One labelled input with its hint and its problem.
 pub(in crate::ui) struct Field<'a> {
-    pub(super) id: &'static str,
+    pub(in crate::ui) id: &'static str,
     pub(super) label: &'a str,
     pub(super) hint: Markup,
     pub(super) problem: Option<&'a str>,
