@@ -1,6 +1,7 @@
 // The audit page.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 
 import { CHAT, OPENAI, OPENAI_NEXT, STRIPE, everyLook, startAll } from "./harness.mjs";
@@ -48,7 +49,25 @@ describe("audit", { concurrency: false }, () => {
     await denied.getByText("Refused").waitFor();
     await page.getByText("Verify it yourself").click();
     await page.getByRole("group", { name: "Signed checkpoint" }).waitFor();
-    await page.getByText("tresor audit verify").waitFor();
+    await page.getByText("tresor audit verify", { exact: true }).waitFor();
+
+    // All of an event, and all of the log to take along.
+    const stored = page.getByRole("row", { name: /token admin stored OPENAI_API_KEY version 1/ });
+    await stored.getByText("Details").click();
+    await stored.getByRole("link", { name: "OPENAI_API_KEY" }).last().waitFor();
+    const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Export" }).click()]);
+    assert.match(download.suggestedFilename(), /^audit-default-\d{4}-\d\d-\d\d\.jsonl$/);
+    const lines = (await readFile(await download.path(), "utf8")).trim().split("\n").map((line) => JSON.parse(line));
+    assert.ok(lines.length > 10);
+    assert.ok(JSON.stringify(lines.at(-1)).includes("checkpoint"), "the last line is the trailer");
+
+    // By day.
+    const today = new Date().toISOString().slice(0, 10);
+    await page.goto(`${server.url}/audit?from=${today}&to=${today}`);
+    assert.ok((await page.locator("tbody tr").count()) > 5);
+    await page.getByLabel("To").fill("2020-01-01");
+    await page.getByText("Nothing in the log matches.").waitFor();
+    await page.getByRole("link", { name: "Show everything" }).first().click();
 
     await page.getByLabel("Name").fill("STRIPE_SECRET_KEY");
     await page.getByLabel("What").selectOption("secret.put");

@@ -106,10 +106,19 @@ async fn lists(store: &Store, id: &AccountId) {
         actor: text("actor1"),
         resource_kind: text("secret"),
         resource_name: text("R3"),
+        from: 0,
     };
     let expected: Vec<u64> = (0..EVENTS).rev().filter(|n| n.is_multiple_of(10) && n % 3 == 1 && n % 7 == 3).collect();
     assert!(expected.len() > 1);
-    assert_eq!(indexes(all, None, 500).await, expected);
+    assert_eq!(indexes(all.clone(), None, 500).await, expected);
+    let later = expected.iter().copied().filter(|index| *index >= expected[1]).collect::<Vec<_>>();
+    assert_eq!(indexes(AuditFilter { from: expected[1], ..all }, None, 500).await, later);
+    // By time: the first event that is not from before it.
+    for index in [0, 1, 300, EVENTS - 1] {
+        let at = numbered(id, index).time;
+        assert_eq!(store.audit_index_at(id, at).await, Ok(index));
+        assert_eq!(store.audit_index_at(id, at.plus_millis(1)).await, Ok(index + 1));
+    }
     let done = store.last_done(id, "function.invoke", "function", "R4").await.unwrap().unwrap();
     assert_eq!(done, numbered(id, 592).to_json(), "599 was denied");
     assert_eq!(store.last_done(id, "function.invoke", "function", "R9").await, Ok(None));

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::{AccountId, Invalid, Timestamp};
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -138,5 +138,6 @@ pub(crate) fn exported(service: Service, (account, size, trailer): (AccountId, u
             }
         }
     });
-    Body::from_stream(lines)
+    // Compression asks once more after the end.
+    Body::from_stream(lines.fuse())
 }

@@ -106,8 +106,13 @@ pub(super) async fn call(service: &Service, caller: &Caller, asked: Asked<'_>) -
         }
         "list_audit" => {
             with(given, async |it: Audit| {
-                let query =
-                    AuditQuery { cursor: it.cursor, rows: ROWS, action: it.action, actor: None, resource: it.resource };
+                let query = AuditQuery {
+                    cursor: it.cursor,
+                    rows: ROWS,
+                    action: it.action,
+                    resource: it.resource,
+                    ..AuditQuery::default()
+                };
                 service.list_audit(caller, query).await
             })
             .await

@@ -97,6 +97,10 @@ pub(crate) fn router() -> Router<Service> {
         .route("/audit/export", get(audit::export))
         .route("/settings", get(settings::general::show).post(settings::general::put))
         .route("/settings/environments", get(settings::environments::show).post(settings::environments::put))
+        .route(
+            "/settings/environments/{name}/delete",
+            get(settings::environments::confirm).post(settings::environments::delete),
+        )
         .route("/settings/tokens", get(settings::tokens::show))
         .route("/settings/tokens/new", get(settings::tokens::new).post(settings::tokens::create))
         .route("/settings/tokens/{id}/revoke", get(settings::tokens::confirm).post(settings::tokens::revoke))

@@ -54,6 +54,8 @@ pub(super) fn scope(scope: Scope) -> &'static str {
         Scope::SecretsRequest => "Ask people for secrets, without ever seeing a value",
         Scope::FunctionsRead => "See functions, their source, invocations and logs",
         Scope::FunctionsWrite => "Deploy, roll back and delete functions. Deployed code can use the account's secrets",
+        Scope::SecretsScan => "Ask whether a text is a stored value, by its digest",
+        Scope::FunctionsPublish => "Let anybody call functions, without a token",
         Scope::FunctionsInvoke => "Invoke functions that need a token",
         Scope::EnvironmentsWrite => "Make environments",
         Scope::AuditRead => "Read and export the audit log",

@@ -28,7 +28,7 @@ pub(super) enum Section {
 }
 
 /// Each with its path, name and icon, in the order of the navigation.
-const SECTIONS: [(Section, &str, &str, Icon); 6] = [
+const SECTIONS: [(Section, &str, &str, Icon); 7] = [
     (Section::Secrets, "/secrets", "Secrets", icons::KEY),
     (Section::Integrations, "/integrations", "Integrations", icons::PLUG),
     (Section::Functions, "/functions", "Functions", icons::BOLT),

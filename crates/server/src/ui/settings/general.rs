@@ -17,6 +17,16 @@ const GUARD: [(&str, &str, &str); 3] = [
     ("off", "Do nothing", "Answers are not looked at."),
 ];
 
+const TOLD: [(&str, &str, &str); 2] = [
+    ("allow", "Store it", "The secret is marked as one that an assistant has seen, and health advises to rotate it."),
+    ("forbid", "Refuse it", "It asks you instead, and you enter the value here."),
+];
+
+const CONFIRM: [(&str, &str, &str); 2] = [
+    ("never", "Do it", "What its token allows is enough."),
+    ("destructive", "Ask a person first", "It waits for a yes that you give here, once for each time."),
+];
+
 /// `GET /settings`
 pub(in crate::ui) async fn show(
     State(service): State<Service>,
@@ -33,7 +43,12 @@ pub(in crate::ui) async fn put(
     session: Session,
     fields: Fields,
 ) -> Result<Response, ErrorPage> {
-    let input = PutSettings { response_guard: fields.text("response_guard").map(str::to_owned) };
+    let text = |name| fields.text(name).map(str::to_owned);
+    let input = PutSettings {
+        response_guard: text("response_guard"),
+        conversation_values: text("conversation_values"),
+        confirmations: text("confirmations"),
+    };
     service.put_settings(&session.caller, input).await.map_err(|error| session.failed(error))?;
     Ok(Redirect::to("/settings?saved=1").into_response())
 }
@@ -42,14 +57,22 @@ fn body(settings: &Settings, saved: bool) -> Markup {
     html! {
         @if saved { p.notice.good role="status" { "Saved. It holds for every invocation that starts from now on." } }
         form.sheet.narrow method="post" action="/settings" {
-            fieldset.field {
-                legend { "When a function would return a secret's value to its caller" }
-                div.checks { @for (word, name, what) in GUARD {
-                    label.check.fine { input type="radio" name="response_guard" value=(word) checked[settings.response_guard == word]; span { b { (name) } br; span.muted { (what) } } }
-                } }
-            }
-            p.hint { "A function's deployment can say otherwise for itself." }
+            (choice("response_guard", "When a function would return a secret's value to its caller", &GUARD, &settings.response_guard))
+            p.hint { "A deployment can be stricter for its function, never less strict." }
+            (choice("conversation_values", "When an assistant is told a value in the conversation", &TOLD, &settings.conversation_values))
+            (choice("confirmations", "When an assistant would do what cannot be undone", &CONFIRM, &settings.confirmations))
             p.actions { button.primary type="submit" { "Save" } }
+        }
+    }
+}
+
+fn choice(name: &str, question: &str, answers: &[(&str, &str, &str)], chosen: &str) -> Markup {
+    html! {
+        fieldset.field {
+            legend { (question) }
+            div.checks { @for (word, answer, what) in answers {
+                label.check.fine { input type="radio" name=(name) value=(word) checked[chosen == *word]; span { b { (answer) } br; span.muted { (what) } } }
+            } }
         }
     }
 }
