@@ -152,7 +152,7 @@ fn body(session: &Session, environments: &[Environment], done: &Markup, typed: &
                             th scope="row" { span.name { (environment.name) } }
                             td data-label="Made" { (session.ago(&environment.created_at)) }
                             td data-label="Secrets" { a href=(link("/secrets", &[("environment", &environment.name)])) { "Secrets" span.unseen { " in " (environment.name) } } }
-                            td data-label="Delete" { @if environment.name != PRODUCTION { a.button.danger href=(format!("/settings/environments/{}/delete", environment.name)) { "Delete" span.unseen { " " (environment.name) } " …" } } }
+                            td data-label="Delete" { @if environment.name != PRODUCTION { a.button.danger href=(format!("/settings/environments/{}/delete", environment.name)) { "Delete" span.unseen { " " (environment.name) } "…" } } }
                         }
                     } }
                 }
