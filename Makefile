@@ -1,6 +1,6 @@
 # Every command that README.md names. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench build browser lint fmt clean node_modules
+.PHONY: help demo test bench build browser gallery lint fmt clean node_modules
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ fmt: ## Format
 
 browser: node_modules build ## Test the admin UI in Chromium, and functions as supabase-js calls them; pictures of every page go to artefacts/ui/
 	@CHROMIUM="$$(scripts/chromium)" node --test tests/browser/*.test.mjs tests/clients/*.test.mjs
+
+gallery: node_modules build ## Make the pictures of README.md from the real admin UI
+	@CHROMIUM="$$(scripts/chromium)" node scripts/gallery.mjs
 
 clean: ## Remove what the demo and the tests leave behind (not the build)
 	@rm -rf .demo artefacts
