@@ -11,6 +11,7 @@ mod scan;
 mod secret;
 mod serve;
 mod settings;
+mod webhook;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -29,6 +30,7 @@ pub(crate) use scan::Scan;
 pub(crate) use secret::{ExportFormat, Health, Import, Named, Put, SecretCommand};
 pub(crate) use serve::Serve;
 pub(crate) use settings::{SettingsCommand, SettingsPut};
+pub(crate) use webhook::WebhookCommand;
 
 use crate::failure::Failure;
 use crate::output::Output;
@@ -118,6 +120,9 @@ pub(crate) enum Command {
     /// Manage issuers of JWTs, whose users may invoke functions
     #[command(subcommand)]
     Issuer(IssuerCommand),
+    /// Tell addresses of yours when something happens
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
     /// Get and put what the account decides once for all its functions
     #[command(subcommand)]
     Settings(SettingsCommand),

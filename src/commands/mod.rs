@@ -22,6 +22,7 @@ mod settings;
 mod structure;
 mod tail;
 mod verify;
+mod webhook;
 
 use std::future::Future;
 
@@ -73,6 +74,7 @@ async fn client_command(context: &Context, command: Command) -> Done {
         Command::Member(command) => member::member(context, command).await,
         Command::Group(command) => member::group(context, command).await,
         Command::Issuer(command) => member::issuer(context, command).await,
+        Command::Webhook(command) => webhook::run(context, command).await,
         Command::Settings(command) => settings::run(context, command).await,
         Command::Environment(command) => environment::environment(context, command).await,
         Command::Account(command) => access::account(context, command).await,

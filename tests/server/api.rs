@@ -219,7 +219,7 @@ impl Client {
         let requests = self.items("/api/v1/secret-requests").await;
         let done: Vec<_> = self.events().await.into_iter().filter(|event| event["outcome"] == "done").collect();
         json!({ "secrets": secrets, "functions": functions, "tokens": tokens, "environments": self.items("/api/v1/environments").await, "members": self.items("/api/v1/members").await,
-            "settings": settings, "requests": requests, "groups": self.items("/api/v1/groups").await, "issuers": self.items("/api/v1/issuers").await, "done": done })
+            "settings": settings, "requests": requests, "webhooks": self.items("/api/v1/webhooks").await, "groups": self.items("/api/v1/groups").await, "issuers": self.items("/api/v1/issuers").await, "done": done })
     }
 }
 

@@ -42,6 +42,8 @@ async fn every_change_leaves_one_event() {
         "put_issuer",
         "put_member",
         "put_group",
+        "put_webhook",
+        "test_webhook",
         "create_token",
         "create_account",
         "create_login_link",
@@ -55,6 +57,7 @@ async fn every_change_leaves_one_event() {
         "delete_secret",
         "delete_environment",
         "delete_function",
+        "delete_webhook",
         "delete_group",
         "delete_member",
         "delete_issuer",
@@ -104,7 +107,7 @@ async fn every_change_leaves_one_event() {
             "function" => "fn",
             _ if id == "delete_environment" => "new-name",
             "environment" => "test",
-            "member" | "group" | "issuer" => "people",
+            "member" | "group" | "issuer" | "webhook" => "people",
             "session" | "settings" => "",
             _ if id == "revoke_token" => "",
             _ => "new-name",
@@ -165,6 +168,8 @@ async fn what_cannot_be_recorded_does_not_happen() {
     let issuer =
         json!({ "issuer": "https://other.example", "audience": "a", "algorithms": ["HS256"], "secret": "KEY" });
     admin.put("/api/v1/issuers/people", issuer).await.expect(201);
+    let webhook = json!({ "url": "https://other.invalid/", "events": ["secret_request.created"] });
+    admin.put("/api/v1/webhooks/people", webhook).await.expect(201);
     admin.put("/api/v1/members/people", json!({ "role": "admin" })).await.expect(201);
     admin.put("/api/v1/groups/people", json!({ "members": ["people"] })).await.expect(201);
     let asked = ask(&admin, "OTHER_KEY").await;

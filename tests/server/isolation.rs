@@ -22,6 +22,8 @@ async fn rich(app: &App) -> (Client, Names) {
     let member = json!({ "issuer": "alpha-people", "subject": "alpha-subject" });
     owner.put("/api/v1/members/alpha-people", member).await.expect(201);
     owner.put("/api/v1/groups/alpha-people", json!({ "members": ["alpha-people"] })).await.expect(201);
+    let webhook = json!({ "url": "https://alpha.example/hooks", "events": ["secret_request.created"] });
+    owner.put("/api/v1/webhooks/alpha-people", webhook).await.expect(201);
     let asked = json!({ "name": "ALPHA_WANTED", "reason": "alpha wants it", "environment": "staging" });
     let asked = owner.post("/api/v1/secret-requests", asked).await.expect(201).json();
     let made =

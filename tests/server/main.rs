@@ -64,3 +64,4 @@ mod sharing;
 mod structure;
 mod supabase;
 mod versions;
+mod webhooks;

@@ -94,6 +94,10 @@ operations! {
     "delete_issuer", Some("members:write"), "issuer.delete", |n| format!("/api/v1/issuers/{}", n.people), None;
     "get_settings", Some("settings:read"), "settings.get", |_n| "/api/v1/settings".to_owned(), None;
     "put_settings", Some("settings:write"), "settings.put", |_n| "/api/v1/settings".to_owned(), Some(json!({ "response_guard": "block" }));
+    "list_webhooks", Some("settings:read"), "webhook.list", |_n| "/api/v1/webhooks".to_owned(), None;
+    "put_webhook", Some("settings:write"), "webhook.put", |n| format!("/api/v1/webhooks/{}", n.people), Some(json!({ "url": "https://hooks.invalid/x", "events": ["secret_request.created"] }));
+    "test_webhook", Some("settings:write"), "webhook.test", |n| format!("/api/v1/webhooks/{}/test", n.people), None;
+    "delete_webhook", Some("settings:write"), "webhook.delete", |n| format!("/api/v1/webhooks/{}", n.people), None;
     "list_walls", Some("accounts:write"), "wall.list", |_n| "/api/v1/walls".to_owned(), None;
     "list_environments", None, "", |_n| "/api/v1/environments".to_owned(), None;
     "put_environment", Some("environments:write"), "environment.put", |n| format!("/api/v1/environments/{}", n.environment), None;

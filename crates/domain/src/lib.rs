@@ -37,6 +37,7 @@ pub mod timestamp;
 pub mod token;
 pub mod tree;
 pub mod value;
+pub mod webhook;
 
 pub use access::{Access, Delivery, SecretSelection};
 pub use actor::{Actor, ActorKind, Role};
@@ -47,7 +48,9 @@ pub use host::HostPattern;
 pub use id::{AccountId, RequestId, SecretId};
 pub use invalid::Invalid;
 pub use issuer::{Algorithm, Issuer, IssuerKeys};
-pub use name::{AccountName, EnvironmentName, FunctionName, GroupName, IssuerName, MemberName, SecretName, TokenName};
+pub use name::{
+    AccountName, EnvironmentName, FunctionName, GroupName, IssuerName, MemberName, SecretName, TokenName, WebhookName,
+};
 pub use overlap::Overlap;
 pub use placeholder::Placeholder;
 pub use policy::{Action, Denied, authorize, authorize_invoke};

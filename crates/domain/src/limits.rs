@@ -62,6 +62,10 @@ pub const SCAN_DIGESTS: usize = 20_000;
 pub const SCAN_DIGESTS_PER_MINUTE: u32 = 100_000;
 /// and at once.
 pub const SCAN_DIGESTS_AT_ONCE: u32 = 1_000_000;
+/// Most webhooks of an account.
+pub const WEBHOOKS_PER_ACCOUNT: u64 = 20;
+/// Longest address of a webhook, in characters.
+pub const WEBHOOK_URL_CHARS: usize = 2_048;
 /// Deepest nesting of a JSON body.
 pub const JSON_DEPTH: usize = 32;
 /// Most rows of one page of a list.

@@ -182,6 +182,12 @@ slug!(
     "name"
 );
 
+slug!(
+    /// The name of a webhook.
+    WebhookName,
+    "name"
+);
+
 impl EnvironmentName {
     /// The environment that every account has and that is meant when none is named.
     pub fn production() -> Self {

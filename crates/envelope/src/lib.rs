@@ -17,6 +17,7 @@ mod format;
 mod key_file;
 mod random;
 mod root_key;
+mod signature;
 
 pub use account_key::AccountKey;
 pub use audit_key::AuditKey;
@@ -25,6 +26,7 @@ pub use format::key_id_of;
 pub use key_file::KeyFileError;
 pub use random::random_bytes;
 pub use root_key::RootKey;
+pub use signature::hmac_sha256;
 
 /// A ciphertext or wrapped key that does not decrypt here. Deliberately without detail: whether the bytes, the key, the
 /// binding or the plaintext was wrong is nothing a caller may act on differently or tell anyone.

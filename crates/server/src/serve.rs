@@ -20,7 +20,7 @@ use crate::http;
 use crate::jobs::{self, Recorder};
 use crate::listener;
 use crate::metrics::Metrics;
-use crate::service::{self, Caller, Functions, Jwts, Keyring, Parts, Service};
+use crate::service::{self, Caller, Functions, Jwts, Keyring, Outside, Parts, Service};
 use crate::sites::Sites;
 use crate::tls::{self, Tls};
 use crate::wire;
@@ -102,6 +102,7 @@ pub(crate) struct Started {
     certificates: Option<tokio::task::JoinHandle<()>>,
     recorder: tokio::task::JoinHandle<()>,
     housekeeping: tokio::task::JoinHandle<()>,
+    webhooks: tokio::task::JoinHandle<()>,
     logs: tokio::task::JoinHandle<()>,
     sent: tokio::task::JoinHandle<()>,
 }
@@ -162,6 +163,11 @@ async fn start(config: Config) -> Result<Started, ServeError> {
     let keyring = Keyring::new(root);
     tracing::info!(root_key = keyring.root_id(), server = server.id, "keys are open");
     let service = Service::new(Parts {
+        outside: Outside::new(
+            config.allow_networks.clone(),
+            trust(&config).client().ok().as_ref(),
+            service::WEBHOOK_TIMEOUT,
+        ),
         jwts: Jwts::new(config.allow_networks.clone(), trust(&config).client().ok().as_ref()),
         store: store.clone(),
         keyring,
@@ -198,6 +204,7 @@ async fn start(config: Config) -> Result<Started, ServeError> {
         server: tokio::spawn(listener::run(listener, tls, app, stop.clone())),
         certificates,
         recorder: tokio::spawn(recorder_task.run(store)),
+        webhooks: tokio::spawn(jobs::webhooks(service.clone(), stop.clone())),
         housekeeping: tokio::spawn(jobs::housekeeping(service.clone(), stop)),
         logs: tokio::spawn(forward_logs(log_receiver, recorder.clone(), service.clone())),
         sent: tokio::spawn(jobs::egress(sent_receiver, service.clone())),
@@ -219,6 +226,7 @@ impl Started {
         self.service.recorder.flush().await;
         self.recorder.abort();
         let _ = self.housekeeping.await;
+        let _ = self.webhooks.await;
         self.service.store.close().await;
         if let Some(certificates) = self.certificates {
             let _ = certificates.await;

@@ -42,6 +42,7 @@ mod tokens;
 mod tx;
 mod values;
 mod versions;
+mod webhooks;
 mod writer;
 
 pub use accounts::{AccountKeyRow, AccountRow};
@@ -72,5 +73,6 @@ pub use tokens::TokenRow;
 pub use tx::Tx;
 pub use values::VersionValue;
 pub use versions::{SharingUser, StoredValue, ValueFacts, VersionRow};
+pub use webhooks::{MessageRow, WebhookRow};
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;

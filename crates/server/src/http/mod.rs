@@ -28,6 +28,7 @@ mod settings;
 mod structure;
 mod supabase;
 mod walls;
+mod webhooks;
 
 use std::panic::AssertUnwindSafe;
 
@@ -167,6 +168,9 @@ fn api() -> OpenApiRouter<Service> {
         .routes(routes!(members::put_issuer, members::delete_issuer))
         .routes(routes!(settings::get, settings::put))
         .routes(routes!(walls::list))
+        .routes(routes!(webhooks::list))
+        .routes(routes!(webhooks::put, webhooks::delete))
+        .routes(routes!(webhooks::test))
         .routes(routes!(access::create_login_link))
         .routes(routes!(access::create_account, access::list_accounts))
         .routes(routes!(audit::list))

@@ -5,8 +5,10 @@ mod housekeeping;
 mod quota;
 mod recorder;
 mod told;
+mod webhooks;
 
 pub(crate) use egress::egress;
 pub(crate) use housekeeping::housekeeping;
 pub(crate) use recorder::{Recorder, recorder, stream_word};
 pub(crate) use told::{News, Told};
+pub(crate) use webhooks::webhooks;

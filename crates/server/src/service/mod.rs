@@ -31,6 +31,7 @@ mod keyring;
 mod matrix;
 mod members;
 mod oauth;
+mod outside;
 mod overlap;
 mod paging;
 mod providers;
@@ -58,6 +59,8 @@ mod templates;
 mod tokens;
 mod versions;
 pub(crate) mod walls;
+mod webhook_send;
+mod webhooks;
 
 use std::sync::{Arc, Mutex};
 
@@ -80,12 +83,14 @@ pub(crate) use invoke_once::{Answer, Once, OnceInput, Shown};
 pub(crate) use jwt::Jwts;
 pub(crate) use keyring::Keyring;
 pub(crate) use oauth::{AuthorizeInput, Consent, Grant, OauthError, Refused, Registration, TokenRequest};
+pub(crate) use outside::Outside;
 pub(crate) use put::PutInput;
 pub(crate) use secret_import::ImportInput;
 pub(crate) use secret_requests::{Asked, Fulfilled};
 pub(crate) use secret_table::{Line, SecretTable, Show, TableQuery};
 pub(crate) use setup::{ServerKeys, first_start, open_keys, write_private};
 pub(crate) use templates::{Template, popular_providers, template_named, templates};
+pub(crate) use webhook_send::TIMEOUT as WEBHOOK_TIMEOUT;
 
 use crate::jobs::{Recorder, Told};
 use crate::metrics::Metrics;
@@ -133,6 +138,9 @@ pub(crate) struct Inner {
     jwts: Jwts,
     /// Told when a secret request ended on this node.
     answered: Notify,
+    /// Told when there is something for webhooks.
+    told: Notify,
+    outside: Outside,
     /// Of values in responses.
     returned: Mutex<Told>,
     /// What is active, by account and environment.
@@ -148,8 +156,20 @@ pub(crate) struct Functions {
 impl Service {
     /// From its parts.
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { store, keyring, server, functions, walls, broker, sites, metrics, recorder, stopping, jwts } =
-            parts;
+        let Parts {
+            store,
+            keyring,
+            server,
+            functions,
+            walls,
+            broker,
+            sites,
+            metrics,
+            recorder,
+            stopping,
+            jwts,
+            outside,
+        } = parts;
         let (generations, routes) = Default::default();
         Self {
             inner: Arc::new(Inner {
@@ -172,6 +192,8 @@ impl Service {
                 jwts,
                 tokens: recent::Recent::default(),
                 answered: Notify::new(),
+                told: Notify::new(),
+                outside,
                 returned: Mutex::default(),
                 active: recent::Recent::default(),
             }),
@@ -207,6 +229,7 @@ pub(crate) struct Parts {
     pub(crate) recorder: Recorder,
     pub(crate) stopping: CancellationToken,
     pub(crate) jwts: Jwts,
+    pub(crate) outside: Outside,
 }
 
 /// A new identifier; ids made later sort later.
@@ -215,6 +238,11 @@ pub(crate) fn new_id() -> String {
 }
 
 impl Service {
+    /// Ends when there is something for webhooks.
+    pub(crate) fn webhooks_told(&self) -> impl Future<Output = ()> + '_ {
+        self.inner.told.notified()
+    }
+
     /// The metrics as text.
     pub(crate) fn render_metrics(&self) -> String {
         let workers = self.functions.as_ref().map_or(0, |functions| functions.runtime.workers().len());

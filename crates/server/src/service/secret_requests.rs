@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
+use domain::webhook::WebhookEvent;
 use domain::{
     AccountId, Action, EnvironmentName, Invalid, SecretName, SecretRequestStatus, catalogue, check_reason, limits,
 };
 use reqwest::Url;
+use serde_json::json;
 use store::{RequesterRow, SecretRequestRow};
 use tokio::time::{Instant, sleep_until};
 
 use super::caller::Permit;
 use super::put::PutInput;
 use super::secrets::{environment_or_production, unknown_environment};
-use super::{Caller, Error, Service, new_id, paging, show};
+use super::{Caller, Error, Service, new_id, paging, show, webhooks};
 use crate::clock;
 use crate::wire::{self, Page};
 
@@ -69,7 +71,10 @@ impl Service {
             resolved_by: None,
             told_at: None,
         };
-        let (row, created) = self.store.write(move |tx| Box::pin(async move { ask(tx, permit, row).await })).await?;
+        let link = show::secret_request(&row, &self.sites).url;
+        let (row, created) =
+            self.store.write(move |tx| Box::pin(async move { ask(tx, permit, row, link).await })).await?;
+        self.inner.told.notify_one();
         Ok((show::secret_request(&row, &self.sites), created))
     }
 
@@ -235,7 +240,12 @@ impl Service {
 
 const NOUN: &str = "secret request";
 
-async fn ask(tx: &mut store::Tx, permit: Permit, row: SecretRequestRow) -> Result<(SecretRequestRow, bool), Error> {
+async fn ask(
+    tx: &mut store::Tx,
+    permit: Permit,
+    row: SecretRequestRow,
+    link: String,
+) -> Result<(SecretRequestRow, bool), Error> {
     let now = permit.time();
     if tx.environment(&row.account, &row.environment).await?.is_none() {
         return Err(unknown_environment().into());
@@ -252,6 +262,10 @@ async fn ask(tx: &mut store::Tx, permit: Permit, row: SecretRequestRow) -> Resul
         return Err(Error::Limit { code: "too_many_secret_requests", detail });
     }
     tx.insert_secret_request(&row).await?;
+    // What whoever asks wrote is for the page, where it stands as theirs.
+    let data = json!({ "id": row.id, "name": row.name, "environment": row.environment, "url": link,
+        "requester": row.requester.name, "expires_at": row.expires_at });
+    webhooks::tell(tx, &row.account, WebhookEvent::SecretRequestCreated, now, &data).await?;
     tx.append_audit(&permit.done().detail("secret_request", &row.id)).await?;
     Ok((row, true))
 }

@@ -95,7 +95,7 @@ fn part(session: &Session, health: &SecretHealth, severity: &str, heading: &str,
                 h2 id=(format!("part-{severity}")) { (heading) }
                 p.muted { (count(findings.len(), "finding", "findings")) ". " (meaning) }
                 div.table-box {
-                    table.cards {
+                    table.cards.findings {
                         caption.unseen { (heading) }
                         thead { tr { th scope="col" { "Secret" } th scope="col" { "What" } th scope="col" { "What to do" } th scope="col" { "Do it" } } }
                         tbody { @for finding in findings { (row(session, finding, badge)) } }

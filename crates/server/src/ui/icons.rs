@@ -13,6 +13,7 @@ pub(super) const PLUG: Icon = Icon(r#"<path d="M7 2.5V7M13 2.5V7M5 7h10v3a5 5 0 
 pub(super) const BOLT: Icon = Icon(r#"<path d="M11 2 4.5 11.5H10L9 18l6.5-9.5H10z"/>"#);
 pub(super) const PULSE: Icon = Icon(r#"<path d="M2.5 10.5H6l2-6 4 11 2-5h3.5"/>"#);
 pub(super) const INBOX: Icon = Icon(r#"<path d="M3 11.5h4l1 2h4l1-2h4M3 11.5 5 4h10l2 7.5V16H3z"/>"#);
+pub(super) const SEND: Icon = Icon(r#"<path d="M3 9.5 17 3l-4 14-3.5-5.5zM9.5 11.5 17 3"/>"#);
 pub(super) const LIST: Icon = Icon(r#"<path d="M3.5 5h1M3.5 10h1M3.5 15h1M8 5h8.5M8 10h8.5M8 15h8.5"/>"#);
 pub(super) const SLIDERS: Icon = Icon(
     r#"<path d="M3 6h7M15 6h2M3 14h2M10 14h7"/><circle cx="12.5" cy="6" r="2.2"/><circle cx="7.5" cy="14" r="2.2"/>"#,

@@ -23,6 +23,7 @@ mod session;
 mod settings;
 mod text;
 mod time;
+mod webhooks;
 mod welcome;
 mod words;
 
@@ -93,6 +94,9 @@ pub(crate) fn router() -> Router<Service> {
         .route("/functions/{name}/rollback", post(functions::deployments::rollback))
         .route("/functions/{name}/delete", get(functions::delete::confirm).post(functions::delete::delete))
         .route("/functions/{name}/invocations/{id}", get(functions::invocation::show))
+        .route("/webhooks", get(webhooks::show).post(webhooks::put))
+        .route("/webhooks/{name}/test", post(webhooks::test))
+        .route("/webhooks/{name}/delete", post(webhooks::delete))
         .route("/audit", get(audit::show))
         .route("/audit/export", get(audit::export))
         .route("/settings", get(settings::general::show).post(settings::general::put))

@@ -13,7 +13,7 @@ pub(super) fn is_logged(action: Action) -> bool {
     use Action::{
         AccountList, AuditList, ClientList, ConfirmationGet, FunctionGet, FunctionInvoke, FunctionList,
         FunctionPublish, GroupList, InvocationList, IssuerList, MemberList, SecretGet, SecretList, SecretRequestGet,
-        SecretRequestList, SecretSend, SettingsGet, TokenList, WallList,
+        SecretRequestList, SecretSend, SettingsGet, TokenList, WallList, WebhookList,
     };
     !matches!(
         action,
@@ -37,6 +37,7 @@ pub(super) fn is_logged(action: Action) -> bool {
             | SettingsGet
             | TokenList
             | WallList
+            | WebhookList
     )
 }
 
@@ -125,6 +126,10 @@ pub(super) fn title(action: Action) -> &'static str {
         Action::IssuerDelete => "Issuer deleted",
         Action::SettingsGet => "Settings read",
         Action::SettingsPut => "Settings changed",
+        Action::WebhookList => "Webhooks listed",
+        Action::WebhookPut => "Webhook made, changed or disabled",
+        Action::WebhookDelete => "Webhook deleted",
+        Action::WebhookTest => "Webhook tried",
         Action::SessionCreate => "Login link made or used",
         Action::WallList => "Walls listed",
         Action::AccountList => "Accounts listed",
@@ -137,6 +142,7 @@ pub(super) fn sentence(event: &AuditEvent) -> Markup {
     let who = match event.actor.kind {
         ActorKind::Token => html! { "token " b { (visible(&event.actor.name)) } },
         ActorKind::Session => html! { "session of " b { (visible(&event.actor.name)) } },
+        ActorKind::Setup if event.actor.name == "server" => html! { "the server" },
         ActorKind::Setup => html! { "first start" },
         ActorKind::Function => html! { "the function " b { (visible(&event.actor.name)) } },
         ActorKind::Jwt => html! { "a caller with a JWT, " b { (visible(&event.actor.name)) } },
@@ -242,6 +248,12 @@ impl Done<'_> {
             "settings.put" => {
                 html! { "set " @for (n, (name, text)) in event.details.iter().enumerate() { @if n > 0 { ", " } code { (visible(name)) } " to " (visible(text)) } }
             }
+            "webhook.put" if event.details.contains_key("disabled") => {
+                html! { "disabled the webhook" (name) ", which took nothing any more" }
+            }
+            "webhook.put" => html! { "set the webhook" (name) " to " code { (self.detail("host")) } },
+            "webhook.delete" => html! { "deleted the webhook" (name) },
+            "webhook.test" => html! { "tried the webhook" (name) },
             "session.create" if event.details.get("link").is_some_and(|link| link == "used") => {
                 html! { "began with a login link" }
             }
@@ -310,6 +322,10 @@ fn wanted(event: &AuditEvent) -> Markup {
         "issuer.delete" => html! { "delete the issuer" (name) },
         "settings.get" => html! { "read the settings" },
         "settings.put" => html! { "change the settings" },
+        "webhook.list" => html! { "list webhooks" },
+        "webhook.put" => html! { "set the webhook" (name) },
+        "webhook.delete" => html! { "delete the webhook" (name) },
+        "webhook.test" => html! { "try the webhook" (name) },
         "session.create" => html! { "make a login link" },
         "wall.list" => html! { "list the walls around functions" },
         "account.list" => html! { "list accounts" },

@@ -20,6 +20,7 @@ mod settings;
 mod structure;
 mod token;
 mod wall;
+mod webhook;
 
 pub use access::{Account, CloneEnvironment, ClonedEnvironment, CreateAccount, CreatedAccount, Environment, LoginLink};
 pub use audit::{AuditEntry, AuditProof, SignedCheckpoint};
@@ -44,6 +45,7 @@ pub use settings::{PutSettings, Settings};
 pub use structure::{ImportStructure, ImportedStructure, SecretOutline, SecretStructure};
 pub use token::{CreateToken, CreatedToken, Token};
 pub use wall::{Wall, Walls};
+pub use webhook::{PutWebhook, PutWebhookAnswer, Webhook, WebhookTest};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

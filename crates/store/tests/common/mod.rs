@@ -78,6 +78,8 @@ impl Database {
             "secrets",
             "secret_versions",
             "secret_overlaps",
+            "webhooks",
+            "webhook_messages",
             "functions",
             "bundles",
             "deployments",

@@ -2,18 +2,15 @@
 //! operator allowed; every address that a host name stands for is checked, and the checked ones are dialled.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use domain::{Algorithm, limits};
 use ipnet::IpNet;
-use reqwest::Url;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::redirect::Policy;
 use rustls::ClientConfig;
 use thiserror::Error;
 
+use super::super::outside::{Outside, is_forbidden};
 use super::keys::KeySet;
 
 /// How long a set is taken for current.
@@ -41,10 +38,7 @@ pub(crate) enum FetchError {
 
 /// Sets by address.
 pub(super) struct Fetched {
-    allowed: Arc<Vec<IpNet>>,
-    /// `None` if it could not be made as it must be: nothing is fetched then.
-    secure: Option<reqwest::Client>,
-    plain: Option<reqwest::Client>,
+    outside: Outside,
     known: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Known>>>>,
 }
 
@@ -56,21 +50,7 @@ struct Known {
 
 impl Fetched {
     pub(super) fn new(allowed: Vec<IpNet>, tls: Option<&ClientConfig>) -> Self {
-        let allowed = Arc::new(allowed);
-        // In clear, only what the operator allowed by name is reached.
-        let client = |public| {
-            let resolver = Checked { allowed: Arc::clone(&allowed), public };
-            reqwest::Client::builder()
-                .tls_backend_preconfigured(tls?.clone())
-                .dns_resolver(Arc::new(resolver))
-                .redirect(Policy::none())
-                .no_proxy()
-                .timeout(TIMEOUT)
-                .build()
-                .inspect_err(|error| tracing::error!(%error, "key sets of issuers cannot be fetched"))
-                .ok()
-        };
-        Self { secure: client(true), plain: client(false), known: Mutex::default(), allowed }
+        Self { outside: Outside::new(allowed, tls, TIMEOUT), known: Mutex::default() }
     }
 
     /// The set at `url`, asked for again if it is old or lacks the key.
@@ -131,30 +111,12 @@ impl Fetched {
 
     /// Whatever is at `url`, in at most 64 KiB.
     pub(super) async fn document(&self, url: &str) -> Result<Vec<u8>, FetchError> {
-        let url = Url::parse(url).map_err(|_| FetchError::Forbidden)?;
-        let secure = url.scheme() == "https";
-        // A resolver is not asked about a host that is an address already.
-        let address = match url.host_str() {
-            Some(host) => host.trim_matches(['[', ']']).parse().ok(),
-            None => return Err(FetchError::Forbidden),
-        };
-        if let Some(address) = address
-            && !may_reach(address, &self.allowed, secure)
-        {
-            return Err(FetchError::Forbidden);
-        }
-        let client = if secure { &self.secure } else { &self.plain };
-        let client = client.as_ref().ok_or(FetchError::Unreachable)?;
+        let (client, url) = self.outside.reach(url).map_err(|_| FetchError::Forbidden)?;
+        let client = client.ok_or(FetchError::Unreachable)?;
         let sent = client.get(url).header("accept", "application/json, application/jwk-set+json").send().await;
-        let mut response = sent.map_err(|error| {
-            let mut source = std::error::Error::source(&error);
-            while let Some(cause) = source {
-                if cause.is::<Forbidden>() {
-                    return FetchError::Forbidden;
-                }
-                source = cause.source();
-            }
-            FetchError::Unreachable
+        let mut response = sent.map_err(|error| match is_forbidden(&error) {
+            true => FetchError::Forbidden,
+            false => FetchError::Unreachable,
         })?;
         if response.status() != reqwest::StatusCode::OK {
             return Err(FetchError::Status(response.status().as_u16()));
@@ -167,34 +129,5 @@ impl Fetched {
             }
         }
         Ok(text)
-    }
-}
-
-fn may_reach(address: std::net::IpAddr, allowed: &[IpNet], public: bool) -> bool {
-    let allows = || allowed.iter().any(|network| network.contains(&domain::address::embedded(address)));
-    domain::address::forbids(address, allowed).is_none() && (public || allows())
-}
-
-/// Resolves names, and refuses one that stands for any address that may not be reached.
-struct Checked {
-    allowed: Arc<Vec<IpNet>>,
-    public: bool,
-}
-
-#[derive(Debug, Error)]
-#[error("the name stands for an address that may not be reached")]
-struct Forbidden;
-
-impl Resolve for Checked {
-    fn resolve(&self, name: Name) -> Resolving {
-        let (allowed, public) = (Arc::clone(&self.allowed), self.public);
-        Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            if found.iter().all(|address| may_reach(address.ip(), &allowed, public)) {
-                Ok(Box::new(found.into_iter()) as Addrs)
-            } else {
-                Err(Forbidden.into())
-            }
-        })
     }
 }

@@ -23,17 +23,19 @@ pub(super) enum Section {
     Functions,
     Health,
     Requests,
+    Webhooks,
     Audit,
     Settings,
 }
 
 /// Each with its path, name and icon, in the order of the navigation.
-const SECTIONS: [(Section, &str, &str, Icon); 7] = [
+const SECTIONS: [(Section, &str, &str, Icon); 8] = [
     (Section::Secrets, "/secrets", "Secrets", icons::KEY),
     (Section::Integrations, "/integrations", "Integrations", icons::PLUG),
     (Section::Functions, "/functions", "Functions", icons::BOLT),
     (Section::Health, "/health", "Health", icons::PULSE),
     (Section::Requests, "/requests", "Requests", icons::INBOX),
+    (Section::Webhooks, "/webhooks", "Webhooks", icons::SEND),
     (Section::Audit, "/audit", "Audit", icons::LIST),
     (Section::Settings, "/settings", "Settings", icons::SLIDERS),
 ];

@@ -1,0 +1,193 @@
+//! Webhooks of an account, and what is put into their queue: in the write of what is told, so that neither is without the other.
+//! Sending is `webhook_send`'s.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use domain::webhook::WebhookEvent;
+use domain::{AccountId, Action, EnvironmentName, Invalid, SecretId, Timestamp, Value, WebhookName, limits};
+use envelope::{AccountKey, Binding, random_bytes};
+use store::{MessageRow, WebhookRow};
+use zeroize::Zeroizing;
+
+use super::{Caller, Error, Service, new_id};
+use crate::wire::{self, Page};
+
+/// What the text of a key begins with.
+pub(super) const KEY_PREFIX: &str = "whsec_";
+
+impl Service {
+    /// The account's webhooks by name.
+    pub(crate) async fn list_webhooks(&self, caller: &Caller) -> Result<Page<wire::Webhook>, Error> {
+        self.permit(caller, Action::WebhookList, None, "").await?;
+        let mut items = Vec::new();
+        for row in self.store.webhooks(&caller.actor.account).await? {
+            let waiting = self.store.count_messages(&row.account, &row.name).await?;
+            items.push(shown(&row, waiting));
+        }
+        Ok(Page { items, next_cursor: None })
+    }
+
+    /// Makes a webhook, whose key is in the answer, or changes and enables one.
+    pub(crate) async fn put_webhook(
+        &self,
+        caller: &Caller,
+        name: &str,
+        input: wire::PutWebhook,
+    ) -> Result<wire::PutWebhookAnswer, Error> {
+        let name = WebhookName::parse(name)?;
+        let permit = self.permit(caller, Action::WebhookPut, None, name.as_str()).await?;
+        let (url, host) = self.checked_url(&input.url)?;
+        let events = WebhookEvent::parse_all(input.events.iter().map(String::as_str))?;
+        let account = caller.actor.account.clone();
+        let key = self.keyring.account(&self.store, &account).await?;
+        let (id, text) = (new_id(), Zeroizing::new(format!("{KEY_PREFIX}{}", STANDARD.encode(*random_bytes::<32>()))));
+        let signing_key = encrypt(&key, &id, &text)?;
+        let (row, waiting, made) = self
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let all = tx.webhooks(&account).await?;
+                    let known = all.iter().find(|row| row.name == name);
+                    if known.is_none() && all.len() as u64 >= limits::WEBHOOKS_PER_ACCOUNT {
+                        let detail = format!("an account holds at most {} webhooks", limits::WEBHOOKS_PER_ACCOUNT);
+                        return Err(Error::Limit { code: "too_many_webhooks", detail });
+                    }
+                    let base = known.cloned().unwrap_or_else(|| WebhookRow {
+                        account: account.clone(),
+                        name,
+                        id,
+                        url: String::new(),
+                        events: Vec::new(),
+                        signing_key,
+                        created_at: permit.time(),
+                        created_by: permit.actor_name(),
+                        told_at: None,
+                        failing_since: None,
+                        problem: None,
+                        disabled_at: None,
+                    });
+                    let row = WebhookRow { url, events, failing_since: None, problem: None, disabled_at: None, ..base };
+                    if known != Some(&row) {
+                        tx.put_webhook(&row).await?;
+                        // An address may hold what lets its owner in, so only whose it is is told.
+                        let event = permit.done().detail("host", host).detail("events", event_words(&row.events));
+                        tx.append_audit(&event).await?;
+                    }
+                    let waiting = tx.count_messages(&account, &row.name).await?;
+                    Ok((row, waiting, known.is_none()))
+                })
+            })
+            .await?;
+        Ok(wire::PutWebhookAnswer { webhook: shown(&row, waiting), signing_key: made.then(|| text.to_string()) })
+    }
+
+    /// Deletes a webhook: it is told nothing any more, and what waited is not told.
+    pub(crate) async fn delete_webhook(&self, caller: &Caller, name: &str) -> Result<(), Error> {
+        let name = WebhookName::parse(name)?;
+        let permit = self.permit(caller, Action::WebhookDelete, None, name.as_str()).await?;
+        let account = caller.actor.account.clone();
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    if !tx.delete_webhook(&account, &name).await? {
+                        return Err(Error::not_found("webhook"));
+                    }
+                    tx.append_audit(&permit.done()).await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Sends a webhook a message now, to see whether it takes it.
+    pub(crate) async fn test_webhook(&self, caller: &Caller, name: &str) -> Result<wire::WebhookTest, Error> {
+        let name = WebhookName::parse(name)?;
+        let permit = self.permit(caller, Action::WebhookTest, None, name.as_str()).await?;
+        let row = self.store.webhook(&caller.actor.account, &name).await?.ok_or(Error::not_found("webhook"))?;
+        let now = permit.time();
+        // What leaves must be on record before it does.
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    tx.append_audit(&permit.done()).await?;
+                    Ok::<_, Error>(())
+                })
+            })
+            .await?;
+        let body = message("webhook.test", now, &serde_json::json!({ "webhook": name }));
+        Ok(self.send_message(&row, &format!("msg_{}", new_id()), &body).await?.shown())
+    }
+
+    /// The address, if messages may be sent there as far as it tells itself, and its host.
+    fn checked_url(&self, text: &str) -> Result<(String, String), Error> {
+        let invalid = |code, rule: String| Error::from(Invalid::new("url", code, rule));
+        if text.chars().count() > limits::WEBHOOK_URL_CHARS {
+            return Err(invalid("url_invalid", format!("must be at most {} characters", limits::WEBHOOK_URL_CHARS)));
+        }
+        let (_, url) = self.outside.reach(text).map_err(|error| invalid("url_forbidden", error.to_string()))?;
+        if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+            return Err(invalid("url_invalid", "must be an address without user, password and fragment".to_owned()));
+        }
+        let host = url.host_str().unwrap_or_default().to_owned();
+        Ok((url.into(), host))
+    }
+}
+
+/// Puts a message for each webhook that is told of such events into the queue. Nothing in `data` may be of a value.
+pub(super) async fn tell(
+    tx: &mut store::Tx,
+    account: &AccountId,
+    event: WebhookEvent,
+    now: Timestamp,
+    data: &serde_json::Value,
+) -> Result<(), Error> {
+    for webhook in tx.webhooks(account).await? {
+        if webhook.disabled_at.is_none() && webhook.events.contains(&event) {
+            let row = MessageRow {
+                account: account.clone(),
+                id: format!("msg_{}", new_id()),
+                webhook: webhook.name,
+                body: message(event.as_str(), now, data),
+                attempt: 0,
+                next_at: now,
+            };
+            tx.insert_message(&row).await?;
+        }
+    }
+    Ok(())
+}
+
+fn message(kind: &str, now: Timestamp, data: &serde_json::Value) -> String {
+    serde_json::json!({ "type": kind, "timestamp": now, "data": data }).to_string()
+}
+
+/// A webhook's key is no secret's value: what it is bound to is no secret's id.
+pub(super) fn binding_id(webhook: &str) -> SecretId {
+    SecretId::new(format!("webhook/{webhook}"))
+}
+
+fn encrypt(key: &AccountKey, webhook: &str, text: &str) -> Result<Vec<u8>, Error> {
+    let (secret, environment) = (binding_id(webhook), EnvironmentName::production());
+    let value = Value::new(text.to_owned())?;
+    Ok(key.encrypt(&Binding { secret: &secret, environment: &environment, version: 1 }, &value))
+}
+
+fn event_words(events: &[WebhookEvent]) -> String {
+    events.iter().map(|event| event.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+fn shown(row: &WebhookRow, waiting: u64) -> wire::Webhook {
+    let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
+    wire::Webhook {
+        name: row.name.to_string(),
+        url: row.url.clone(),
+        events: row.events.iter().map(|event| event.as_str().to_owned()).collect(),
+        created_at: row.created_at.to_string(),
+        created_by: row.created_by.clone(),
+        told_at: time(row.told_at),
+        failing_since: time(row.failing_since),
+        problem: row.problem.clone(),
+        disabled_at: time(row.disabled_at),
+        waiting,
+    }
+}
