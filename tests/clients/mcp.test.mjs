@@ -92,17 +92,19 @@ async function conversation(client, ask, name, key) {
   assert.equal(hosts.seen.at(-1).headers.authorization, `Bearer ${key}`, "the mail was sent with the key that was entered");
   assert.equal(hosts.seen.length, before + 1);
 
-  // One that prints and returns its key, plainly and encoded.
+  // One that prints and returns its key, plainly and encoded. It never had it: the person let it go to its provider only.
+  assert.ok(stored.delivery === "brokered" && stored.hosts.includes("api.sendgrid.com"));
   const leaky = "Deno.serve(() => { const key = Deno.env.get('SENDGRID_API_KEY'); console.log('with', key, btoa(key)); return new Response(key + ' ' + btoa(key)); })";
   await call("deploy_function", { name, source: leaky });
   const { invocation, body } = await call("invoke_function", { name, method: "GET" });
-  assert.match(body, /redacted SENDGRID_API_KEY/);
+  assert.ok(body.length > 0 && !body.includes(key));
   const lines = await call("read_logs", { name, invocation });
-  assert.match(lines.items[0].text, /with \[redacted SENDGRID_API_KEY/);
+  assert.match(lines.items[0].text, /^with /);
   await call("rollback_function", { name, number: 1 });
   assert.deepEqual((await call("list_functions", {})).items.find((one) => one.name === name).active[0].number, 1);
 
-  await server.api("DELETE", "/api/v1/secrets/MAIL_FROM");
+  // The next conversation begins with nothing.
+  for (const secret of ["MAIL_FROM", "SENDGRID_API_KEY"]) await server.api("DELETE", `/api/v1/secrets/${secret}`);
 
   const prompt = await client.getPrompt({ name: "add-integration", arguments: { service: "SendGrid" } });
   assert.match(prompt.messages[0].content.text, /request_secret/);

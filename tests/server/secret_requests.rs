@@ -142,6 +142,25 @@ async fn a_person_enters_the_value_and_whoever_asked_learns_only_that() {
         (&fulfilled[0]["actor"]["kind"], &fulfilled[0]["details"]["secret_request"]),
         (&json!("session"), &json!(id))
     );
+    // As the form offers for a provider's key, and did not say here: functions would get the value itself.
+    assert_eq!(admin.get("/api/v1/secrets/SENDGRID_API_KEY").await.expect(200).json()["delivery"], "env");
+    let key = ask(&assistant, "OPENAI_API_KEY").await;
+    let page_of_key = format!("/requests/{}", str(&key["id"]));
+    assert!(browser.get(&page_of_key).await.expect(200).text().contains("Keep it out of functions"));
+    let entered = [("value", value.as_str()), ("anyway", "yes"), ("brokered", "yes")];
+    browser.post(&page_of_key, &entered).await.expect(303);
+    let stored = admin.get("/api/v1/secrets/OPENAI_API_KEY").await.expect(200).json();
+    assert_eq!(
+        (&stored["delivery"], &stored["hosts"]),
+        (&json!("brokered"), &json!(["api.openai.com", "eu.api.openai.com"])),
+        "{stored}"
+    );
+    // A secret that is there goes where it went: whoever answers sees where to.
+    let body = json!({ "value": "first value 0123456789", "delivery": "brokered", "hosts": ["evil.example"] });
+    admin.put("/api/v1/secrets/ODD_KEY", body).await.expect(201);
+    let odd = ask(&assistant, "ODD_KEY").await;
+    let shown = browser.get(&format!("/requests/{}", str(&odd["id"]))).await.expect(200).text();
+    assert!(shown.contains("Goes only to") && shown.contains("evil.example"), "{shown}");
     Scanner::new(&[&value]).assert_absent("answers", &app.transcript());
 }
 

@@ -86,7 +86,7 @@ pub(crate) use oauth::{AuthorizeInput, Consent, Grant, OauthError, Refused, Regi
 pub(crate) use outside::Outside;
 pub(crate) use put::PutInput;
 pub(crate) use secret_import::ImportInput;
-pub(crate) use secret_requests::{Asked, Fulfilled};
+pub(crate) use secret_requests::{Asked, Entered, Fulfilled};
 pub(crate) use secret_table::{Line, SecretTable, Show, TableQuery};
 pub(crate) use setup::{ServerKeys, first_start, open_keys, write_private};
 pub(crate) use templates::{Template, popular_providers, template_named, templates};

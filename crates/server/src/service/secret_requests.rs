@@ -34,6 +34,17 @@ pub(crate) struct Asked {
     pub(crate) current: Option<wire::Secret>,
     /// Functions that are active in the environment and read the name.
     pub(crate) functions: Vec<String>,
+    /// The hosts of the name's provider, where the value can be kept out of functions: of a secret that is new.
+    pub(crate) hosts: Vec<String>,
+}
+
+/// What a person enters.
+pub(crate) struct Entered {
+    pub(crate) value: String,
+    /// Although it looks wrong.
+    pub(crate) anyway: bool,
+    /// Functions get a placeholder, and the value goes to its provider's hosts only.
+    pub(crate) brokered: bool,
 }
 
 /// What became of a value that was entered.
@@ -132,7 +143,9 @@ impl Service {
         let account = &caller.actor.account;
         let uses = self.functions_using(account, Some(&row.environment)).await?;
         let current = self.store.secret(account, &row.environment, &row.name).await?;
+        let hosts = if current.is_none() { provider_hosts(&row.name) } else { Vec::new() };
         Ok(Asked {
+            hosts,
             request: show::secret_request(&row, &self.sites),
             requester_kind: row.requester.kind.clone(),
             status: standing(&row),
@@ -147,9 +160,9 @@ impl Service {
         &self,
         caller: &Caller,
         id: &str,
-        value: String,
-        anyway: bool,
+        entered: Entered,
     ) -> Result<Fulfilled, Error> {
+        let Entered { value, anyway, brokered } = entered;
         // Zeroized by what checks it; until then it must not be lost to an early return.
         let mut value = zeroize::Zeroizing::new(value);
         let row = self.request_row(&caller.actor.account, id).await;
@@ -162,9 +175,14 @@ impl Service {
         if !anyway && !value.is_empty() && !findings.is_empty() {
             return Ok(Fulfilled::Warned(findings));
         }
+        let hosts = if brokered { provider_hosts(&row.name) } else { Vec::new() };
+        let (delivery, hosts) =
+            if hosts.is_empty() { (None, None) } else { (Some("brokered".to_owned()), Some(hosts)) };
         let input = PutInput {
             value: std::mem::take(&mut *value),
             environment: Some(row.environment.to_string()),
+            delivery,
+            hosts,
             ..PutInput::default()
         };
         self.put_for(caller, row.name.as_str(), input, Some(row.id)).await?;
@@ -268,6 +286,12 @@ async fn ask(
     webhooks::tell(tx, &row.account, WebhookEvent::SecretRequestCreated, now, &data).await?;
     tx.append_audit(&permit.done().detail("secret_request", &row.id)).await?;
     Ok((row, true))
+}
+
+/// The hosts that our own catalogue gives a confidential key of that name; none if it knows none.
+fn provider_hosts(name: &SecretName) -> Vec<String> {
+    let known = catalogue::for_name(name).filter(|(_, secret)| secret.kind == catalogue::Kind::Secret);
+    known.map(|(_, secret)| secret.ready_hosts().map(str::to_owned).collect()).unwrap_or_default()
 }
 
 /// How it stands now, and not only as it is stored.

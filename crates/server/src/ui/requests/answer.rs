@@ -7,7 +7,7 @@ use domain::{Scope, SecretRequestStatus};
 use maud::{Markup, html};
 
 use super::parts::{badge, ending, where_to_get, who};
-use crate::service::{Asked, Error, Fulfilled, Service};
+use crate::service::{Asked, Entered, Error, Fulfilled, Service};
 use crate::ui::form::{Fields, Params};
 use crate::ui::layout::{self, ErrorPage, Section, mask};
 use crate::ui::secrets::fields::{self, Problems};
@@ -38,9 +38,9 @@ pub(in crate::ui) async fn answer(
     Path(id): Path<String>,
     mut fields: Fields,
 ) -> Result<Response, ErrorPage> {
-    let anyway = fields.text("anyway").is_some();
-    let value = fields.take_value();
-    let answered = service.fulfil_secret_request(&session.caller, &id, value, anyway).await;
+    let (anyway, brokered) = (fields.text("anyway").is_some(), fields.text("brokered").is_some());
+    let entered = Entered { value: fields.take_value(), anyway, brokered };
+    let answered = service.fulfil_secret_request(&session.caller, &id, entered).await;
     let (problems, warned) = match answered {
         // The same address now says that it is fulfilled: a form that is sent again stores nothing.
         Ok(Fulfilled::Stored) => return Ok(Redirect::to(&format!("/requests/{id}")).into_response()),
@@ -106,6 +106,9 @@ fn asking(session: &Session, asked: &Asked) -> Markup {
                     Some(secret) if secret.version > 0 => { (mask(&secret.mask)) ", version " (secret.version) ". A new value replaces it; the old one stays as an earlier version." }
                     _ => "Nothing: it will be a new secret.",
                 } } }
+                @if let Some(secret) = asked.current.as_ref().filter(|secret| secret.delivery == "brokered") {
+                    div { dt { "Goes only to" } dd { @for (at, host) in secret.hosts.iter().enumerate() { @if at > 0 { ", " } b { (visible(host)) } } } }
+                }
                 div { dt { "Read by" } dd.links {
                     @if asked.functions.is_empty() { "No function that is active in " (request.environment) " yet." }
                     @for name in &asked.functions { a href=(format!("/functions/{name}")) { (name) } " " }
@@ -125,6 +128,13 @@ fn form(asked: &Asked, problems: &Problems, offer_anyway: bool) -> Markup {
                 (request.environment) " can use it." }
             form method="post" action=(format!("/requests/{}", request.id)) autocomplete="off" {
                 (fields::value("Value", problems))
+                @if !asked.hosts.is_empty() {
+                    label.check.fine {
+                        input type="checkbox" name="brokered" value="yes" checked;
+                        span { "Keep it out of functions. They get a placeholder, and Tresor puts the value in on the way to "
+                            @for (at, host) in asked.hosts.iter().enumerate() { @if at > 0 { ", " } b { (host) } } ", and nowhere else." }
+                    }
+                }
                 @if offer_anyway {
                     div.field { label.check { input type="checkbox" name="anyway" value="yes"; "Store it even if it looks wrong" } }
                 }
