@@ -102,9 +102,9 @@ test("revision 2025-11-25, and the end of what was granted", async () => {
 
     const { context, check } = await watchedContext(browser, [], PHONE);
     const page = await login(server, context);
-    await page.goto(`${server.url}/requests`);
-    await page.getByRole("link", { name: "Connected programs" }).click();
-    await page.getByRole("heading", { name: "Connected programs" }).waitFor();
+    await page.goto(`${server.url}/settings`);
+    await page.getByRole("navigation", { name: "Settings" }).getByRole("link", { name: "Programs" }).click();
+    await page.getByRole("heading", { name: "Conversation <b>test</b>" }).waitFor();
     await axe(page, "connected programs");
     await page.screenshot({ path: path.join(PICTURES, "programs-phone.png"), fullPage: true });
     assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 390);

@@ -205,10 +205,10 @@ async fn a_client_finds_its_way_and_acts_within_what_was_granted() {
     assert_eq!(asked["structuredContent"]["created_by"], "Helpful assistant");
 
     // The person sees it and ends it, at once.
-    let listed = world.person.get("/programs").await.expect(200).text();
+    let listed = world.person.get("/settings/programs").await.expect(200).text();
     assert!(listed.contains("Disconnect Helpful assistant"), "{listed}");
-    let id = listed.split_once("/programs/").unwrap().1.split('/').next().unwrap().to_owned();
-    world.person.post(&format!("/programs/{id}/revoke"), &[]).await.expect(303);
+    let id = listed.split_once("/settings/programs/").unwrap().1.split('/').next().unwrap().to_owned();
+    world.person.post(&format!("/settings/programs/{id}/revoke"), &[]).await.expect(303);
     assert!(!works(&world.app, &issued["access_token"]).await);
     refused(&refresh(anyone, client, &issued["refresh_token"]).await, "invalid_grant");
     let events = admin.events().await;
@@ -367,7 +367,7 @@ async fn nobody_is_asked_for_what_must_not_be_granted() {
     assert_eq!(world.anyone.send(framed).await.status, 403);
     person.get(&format!("/oauth/authorize?{}&answer=yes", query(&good))).await.expect(200);
     assert_eq!(world.admin.events().await.len(), before);
-    assert!(world.person.get("/programs").await.expect(200).text().contains("No program is connected"));
+    assert!(world.person.get("/settings/programs").await.expect(200).text().contains("No program is connected"));
 
     for uris in [
         json!([]),
@@ -394,7 +394,7 @@ async fn a_person_grants_no_more_than_he_has() {
     let page = format!("/oauth/authorize?{}", query(&asked));
     looks.get(&page).await.expect(403);
     looks.post("/oauth/authorize", &with(asked.clone(), "answer", "yes")).await.expect(403);
-    looks.get("/programs").await.expect(403);
+    looks.get("/settings/programs").await.expect(403);
     // Who is limited to environments opens no session, and so connects none.
     let body = json!({ "name": "tester", "scopes": ["sessions:write", "tokens:write"], "environments": ["test"] });
     let limited = world.admin.post("/api/v1/tokens", body).await.expect(201).json();
@@ -412,9 +412,9 @@ async fn a_person_grants_no_more_than_he_has() {
     let other = world.app.account("other").await;
     let mut foreign = Browser::new(&world.app);
     foreign.login(&other).await;
-    let listed = world.person.get("/programs").await.expect(200).text();
-    let id = listed.split_once("/programs/").unwrap().1.split('/').next().unwrap().to_owned();
-    foreign.post(&format!("/programs/{id}/revoke"), &[]).await.expect(404);
+    let listed = world.person.get("/settings/programs").await.expect(200).text();
+    let id = listed.split_once("/settings/programs/").unwrap().1.split('/').next().unwrap().to_owned();
+    foreign.post(&format!("/settings/programs/{id}/revoke"), &[]).await.expect(404);
     assert!(works(&world.app, &issued["access_token"]).await);
 }
 

@@ -138,7 +138,7 @@ fn page(session: &Session, consent: &Consent) -> Markup {
                     p.muted { "It also asked for what your own session may not do, and does not get it: "
                         @for (at, scope) in consent.lacking.iter().enumerate() { @if at > 0 { ", " } code { (Scope::as_str(*scope)) } } "." }
                 }
-                p.muted { "It cannot see a value, make tokens, change members or settings, or open this admin UI. You can end it at any time under Requests, Connected programs." }
+                p.muted { "It cannot see a value, make tokens, change members or settings, or open this admin UI. You can end it at any time under Settings, Programs." }
             }
             form method="post" action="/oauth/authorize" {
                 @for (name, text) in fields { @if let Some(text) = text { input type="hidden" name=(name) value=(text); } }

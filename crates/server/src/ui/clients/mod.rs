@@ -1,12 +1,11 @@
-//! Programs that act for the account by OAuth: the page where a person lets one, and the list where that ends.
+//! Programs that ask to act for the account, by OAuth: the page where a person lets one. Where that ends is in `settings`.
 
 pub(super) mod consent;
-pub(super) mod list;
 
 use domain::Scope;
 
 /// What a scope lets a program do, in plain words.
-fn words(scope: Scope) -> &'static str {
+pub(super) fn words(scope: Scope) -> &'static str {
     match scope {
         Scope::SecretsRead => "See names, masks and notes of secrets. Never a value.",
         Scope::SecretsWrite => "Store, replace and delete secrets, and have them checked with their providers.",

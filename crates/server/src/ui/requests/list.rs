@@ -26,7 +26,7 @@ pub(in crate::ui) async fn show(
     let open = service.open_confirmations(&session.caller, environment.as_deref()).await;
     let open = open.map_err(|error| session.failed(error))?;
     let body = html! {
-        div.title { h1 { "Requests" } a.button href="/programs" { "Connected programs" } }
+        div.title { h1 { "Requests" } }
         p.lead { "Secrets that an assistant or a person has asked for. You enter the value here; whoever asks learns only that you did." }
         (confirm::waiting(&session, &open))
         @if page.items.is_empty() && cursor.is_none() { (empty()) } @else {

@@ -14,14 +14,16 @@ pub(super) enum Tab {
     General,
     Environments,
     Tokens,
+    Programs,
     People,
     Issuers,
 }
 
-const TABS: [(Tab, &str, &str); 5] = [
+const TABS: [(Tab, &str, &str); 6] = [
     (Tab::General, "/settings", "General"),
     (Tab::Environments, "/settings/environments", "Environments"),
     (Tab::Tokens, "/settings/tokens", "Tokens"),
+    (Tab::Programs, "/settings/programs", "Programs"),
     (Tab::People, "/settings/people", "Members and groups"),
     (Tab::Issuers, "/settings/issuers", "Callers with a JWT"),
 ];

@@ -5,4 +5,5 @@ mod frame;
 pub(super) mod general;
 pub(super) mod issuers;
 pub(super) mod people;
+pub(super) mod programs;
 pub(super) mod tokens;

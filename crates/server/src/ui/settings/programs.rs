@@ -4,33 +4,32 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 
-use super::words;
+use super::frame::{Tab, page};
 use crate::service::{Grant, Service};
-use crate::ui::layout::{self, ErrorPage, Section};
+use crate::ui::clients::words;
+use crate::ui::layout::ErrorPage;
 use crate::ui::session::Session;
 use crate::ui::text::visible;
 
-/// `GET /programs`
+/// `GET /settings/programs`
 pub(in crate::ui) async fn show(State(service): State<Service>, session: Session) -> Result<Response, ErrorPage> {
     let grants = service.client_grants(&session.caller).await.map_err(|error| session.failed(error))?;
     let body = html! {
-        nav.crumbs aria-label="Where you are" { a href="/requests" { "Requests" } }
-        div.title { h1 { "Connected programs" } }
         p.lead { "Assistants and other programs that somebody let act for this account, over the Model Context Protocol." }
         @if grants.is_empty() { section.empty { h2 { "No program is connected" } p { "An assistant that you give the address of this server's " code { "/mcp" } " asks here to be let in." } } }
         @for grant in &grants { (card(&session, grant)) }
     };
-    Ok(layout::page(&session, Section::Requests, "Connected programs", &body))
+    Ok(page(&session, Tab::Programs, &body))
 }
 
-/// `POST /programs/{id}/revoke`
+/// `POST /settings/programs/{id}/revoke`
 pub(in crate::ui) async fn revoke(
     State(service): State<Service>,
     session: Session,
     Path(id): Path<String>,
 ) -> Result<Response, ErrorPage> {
     service.revoke_client(&session.caller, &id).await.map_err(|error| session.failed(error))?;
-    Ok(Redirect::to("/programs").into_response())
+    Ok(Redirect::to("/settings/programs").into_response())
 }
 
 fn card(session: &Session, grant: &Grant) -> Markup {
@@ -43,7 +42,7 @@ fn card(session: &Session, grant: &Grant) -> Markup {
                 div { dt { "Last used" } dd { @match &grant.last_used_at { Some(time) => (session.ago(time)), None => "Never" } } }
                 div { dt { "May" } dd { ul { @for scope in &grant.scopes { li { (words(*scope)) } } } } }
             }
-            form method="post" action=(format!("/programs/{}/revoke", grant.id)) {
+            form method="post" action=(format!("/settings/programs/{}/revoke", grant.id)) {
                 p.actions { button.danger type="submit" { "Disconnect " (visible(&grant.name)) } }
             }
         }
