@@ -202,7 +202,7 @@ async fn a_client_finds_its_way_and_acts_within_what_was_granted() {
     assert_eq!(caller.get("/functions/v1/fn").await.status, 401);
     assert!(!works(&world.app, &issued["refresh_token"]).await, "a refresh token calls nothing");
     let asked = tool(&caller, NEW, "request_secret", json!({ "name": "KEY", "reason": "to test" })).await;
-    assert_eq!(asked["structuredContent"]["created_by"], "Helpful assistant");
+    assert_eq!(asked["structuredContent"]["created_by"], "Helpful assistant (program)");
 
     // The person sees it and ends it, at once.
     let listed = world.person.get("/settings/programs").await.expect(200).text();

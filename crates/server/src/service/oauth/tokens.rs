@@ -144,7 +144,8 @@ fn actor(grant: &ClientGrantRow) -> Actor {
     Actor {
         kind: ActorKind::Token,
         id: grant.id.clone(),
-        name: grant.name.clone(),
+        // A program chooses what it is called; a token's name has neither spaces nor brackets, so it is none by it.
+        name: format!("{} (program)", grant.name),
         account: grant.account.clone(),
         operator_account: false,
         scopes: grant.scopes.within(&ScopeSet::for_clients()),
