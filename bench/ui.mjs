@@ -78,6 +78,7 @@ async function measure() {
     "secrets, overdue": "/secrets?show=overdue",
     "secrets, missing somewhere": "/secrets?show=missing",
     "secrets, one environment": "/secrets?environment=test",
+    "secrets, by environment": "/secrets/matrix",
     "secret": "/secrets/STRIPE_KEY_0000",
     "secret, new": "/secrets/new",
     "secret, delete": "/secrets/STRIPE_KEY_0000/delete",
@@ -93,9 +94,13 @@ async function measure() {
     "function, deployments": "/functions/bench-0/deployments",
     "function, try": "/functions/bench-0/try",
     "invocation": `/functions/bench-0/invocations/${failed.id}`,
+    "health": "/health",
     "requests": "/requests",
     "audit": "/audit",
+    "settings": "/settings",
+    "settings, environments": "/settings/environments",
     "settings, tokens": "/settings/tokens",
+    "settings, people": "/settings/people",
   };
   const rows = [];
   for (const [name, path] of Object.entries(pages)) {

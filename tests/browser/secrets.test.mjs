@@ -91,6 +91,35 @@ describe("secrets", { concurrency: false }, () => {
     await main.check();
   });
 
+  test("the catalogue helps with a name, and says where a brokered value may go", async () => {
+    await page.goto(`${server.url}/secrets/new`);
+    const asked = [];
+    page.on("request", (request) => asked.push(request.url()));
+    await page.getByLabel("Value", { exact: true }).fill(STRIPE);
+    await page.getByLabel("Name").pressSequentially("stripe restricted key");
+    await page.locator("#help").getByText("Stripe").first().waitFor();
+    assert.match(await page.locator("#help a").getAttribute("href"), /^https:\/\/dashboard\.stripe\.com\//);
+    assert.equal(await page.getByLabel("Value", { exact: true }).inputValue(), STRIPE, "what was typed stays");
+    assert.ok(asked.length > 0 && asked.every((url) => !url.includes(STRIPE) && !url.includes("canary")), "only the name is asked for");
+    await page.getByText("How functions get it").click();
+    await page.getByRole("radio", { name: /^never hold it/ }).check();
+    await page.getByLabel("Hosts it may be sent to").fill("http://api.stripe.com/");
+    await page.getByLabel("Replace it every").fill("90");
+    await axe(page, "a new secret with all its settings");
+    await page.getByRole("button", { name: "Store secret" }).click();
+    await page.getByRole("alert").getByText("Nothing was stored.").waitFor();
+    assert.ok(await page.getByRole("radio", { name: /^never hold it/ }).isChecked());
+    assert.equal(await page.getByLabel("Replace it every").inputValue(), "90");
+    await page.getByLabel("Hosts it may be sent to").fill("api.stripe.com");
+    await page.getByLabel("Value", { exact: true }).fill(STRIPE);
+    await page.getByRole("button", { name: "Store secret" }).click();
+    await page.getByRole("status").filter({ hasText: "STRIPE_RESTRICTED_KEY" }).waitFor();
+    const stored = await server.api("GET", "/api/v1/secrets/STRIPE_RESTRICTED_KEY");
+    assert.deepEqual([stored.delivery, stored.hosts, stored.rotate_after_days], ["brokered", ["api.stripe.com"], 90]);
+    await server.api("DELETE", "/api/v1/secrets/STRIPE_RESTRICTED_KEY");
+    await main.check();
+  });
+
   test("an update shows the new mask beside the old one, and an older version can be used again", async () => {
     await page.goto(`${server.url}/secrets/OPENAI_API_KEY`);
     assert.equal(await page.getByLabel("Note").inputValue(), "Team account <b>billing</b>");

@@ -56,10 +56,28 @@ function startNames() {
   }
 }
 
+// What is known of a name is shown while it is typed: the page of that name says it. Only the name is asked for.
+function startHelp() {
+  for (const input of all("input[data-help]")) {
+    let timer;
+    const help = document.getElementById("help");
+    if (!help) continue;
+    input.addEventListener("input", () => {
+      clearTimeout(timer);
+      timer = setTimeout(async () => {
+        const response = await fetch(`${input.dataset.help}?${new URLSearchParams({ name: input.value })}`).catch(() => undefined);
+        if (!response?.ok || response.redirected) return;
+        const page = new DOMParser().parseFromString(await response.text(), "text/html");
+        help.replaceChildren(...(page.getElementById("help")?.childNodes ?? []));
+      }, 150);
+    });
+  }
+}
+
 // What a page tells once after an action is not told again when it is loaded again.
 function tidyAddress() {
   const address = new URL(location.href);
-  const told = ["stored", "deleted", "was", "in", "rolled", "ended", "out", "gone", "late", "deployed"];
+  const told = ["stored", "deleted", "was", "in", "rolled", "ended", "out", "gone", "late", "deployed", "made", "revoked", "saved"];
   if (!told.some((name) => address.searchParams.has(name))) return;
   for (const name of told) address.searchParams.delete(name);
   history.replaceState(null, "", address);
@@ -159,6 +177,7 @@ function startPage() {
 
 startLiveForms();
 startNames();
+startHelp();
 startFollowing();
 tidyAddress();
 startPage();

@@ -1,6 +1,9 @@
 //! The fields that the forms of secrets share, and the words for what was wrong with them.
 
+use std::collections::BTreeSet;
+
 use axum::http::StatusCode;
+use domain::{SecretName, catalogue};
 use maud::{Markup, html};
 
 use crate::http::problem::ApiError;
@@ -141,8 +144,15 @@ pub(super) fn name(typed: &str, problems: &Problems, focus: bool) -> Markup {
     let field = Field::new("name", "Name", hint, problems);
     field.around(&html! {
         input.mono #name name="name" value=(visible(typed)) required maxlength="128" autocomplete="off" autocapitalize="characters"
-            spellcheck="false" autofocus[focus] data-secret-name aria-describedby=(field.described_by()) aria-invalid=[field.invalid()];
+            spellcheck="false" autofocus[focus] data-secret-name data-help="/secrets/new" list="names" aria-describedby=(field.described_by()) aria-invalid=[field.invalid()];
+        datalist #names { @for name in known_names() { option value=(name) {} } }
     })
+}
+
+/// The usual names of the catalogue.
+fn known_names() -> impl Iterator<Item = &'static SecretName> {
+    let secrets = catalogue::all().iter().flat_map(|provider| &provider.secrets);
+    secrets.filter_map(|secret| secret.name()).collect::<BTreeSet<_>>().into_iter()
 }
 
 /// The value: veiled by the style sheet, and never filled in by the server. A text area, since keys can have lines.
@@ -182,6 +192,54 @@ pub(super) fn note(typed: &str, problems: &Problems) -> Markup {
     })
 }
 
+/// How functions get it.
+pub(super) fn delivery(chosen: &str, problems: &Problems) -> Markup {
+    html! {
+        fieldset.field #delivery {
+            legend { "Functions" }
+            @if let Some(problem) = problems.get("delivery") { p.problem { (problem) } }
+            div.checks {
+                label.check.fine { input type="radio" name="delivery" value="env" checked[chosen != "brokered"]; span { b { "hold it" } br; span.muted { "They read it as they read any variable." } } }
+                label.check.fine { input type="radio" name="delivery" value="brokered" checked[chosen == "brokered"]; span { b { "never hold it" } br; span.muted { "They get a placeholder; requests to its hosts carry the value. For keys of services that are called with fetch." } } }
+            }
+        }
+    }
+}
+
+/// Where a brokered value may be sent.
+pub(super) fn hosts(typed: &str, problems: &Problems) -> Markup {
+    let hint = html! { "Only if functions never hold it. Parted by spaces: " code { "api.stripe.com" } ", " code { "*.example.com" } ". Left empty: those of its provider, if it is known." };
+    let field = Field::new("hosts", "Hosts it may be sent to", hint, problems);
+    field.around(&html! {
+        input.mono #hosts name="hosts" value=(visible(typed)) autocomplete="off" autocapitalize="off" spellcheck="false" aria-describedby=(field.described_by()) aria-invalid=[field.invalid()];
+    })
+}
+
+/// The hosts that were typed; none if the field was left empty.
+pub(super) fn hosts_of(typed: &str) -> Option<Vec<String>> {
+    let hosts: Vec<_> = typed
+        .split(|c: char| c.is_whitespace() || c == ',')
+        .filter(|host| !host.is_empty())
+        .map(str::to_owned)
+        .collect();
+    Some(hosts).filter(|hosts| !hosts.is_empty())
+}
+
+/// After how many days it should be replaced.
+pub(super) fn rotate_after_days(typed: &str, problems: &Problems) -> Markup {
+    let hint = html! { "Days after which a new value is due. Health says so in time. Left empty: never." };
+    let field = Field::new("rotate_after_days", "Replace it every", hint, problems);
+    field.around(&html! {
+        input #rotate_after_days name="rotate_after_days" type="number" min="1" max="3650" inputmode="numeric" value=(visible(typed)) aria-describedby=(field.described_by()) aria-invalid=[field.invalid()];
+    })
+}
+
+/// The days that were typed. What is no number is more than any rule allows, and so refused by it.
+pub(super) fn days(typed: &str) -> Option<u32> {
+    let typed = typed.trim();
+    (!typed.is_empty()).then(|| typed.parse().unwrap_or(u32::MAX))
+}
+
 /// Why this value is put.
 pub(super) fn version_note(problems: &Problems) -> Markup {
     let hint = html! { "Kept with this version, for people: why the value changes." };
@@ -193,9 +251,10 @@ pub(super) fn version_note(problems: &Problems) -> Markup {
 
 #[cfg(test)]
 mod tests {
+    use domain::SecretName;
+
     use super::{Problems, name, words};
     use crate::service::Error;
-    use domain::SecretName;
 
     #[test]
     fn problems_are_tied_to_their_fields() {
