@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
-import { everyLook, startAll } from "./harness.mjs";
+import { everyLook, login, startAll, watchedContext } from "./harness.mjs";
 
 let all, server, main, page;
 
@@ -138,10 +138,25 @@ describe("settings", { concurrency: false }, () => {
     await main.check();
   });
 
+  test("whoever looks after the server sees its walls; others do not", async () => {
+    await open("Server");
+    const { items } = await server.api("GET", "/api/v1/walls");
+    for (const { name, stands } of items) await row(new RegExp(`^${name} ${stands ? "Stands" : "Missing"}`)).waitFor();
+    await page.getByText("Invocations and logs: 30 days").waitFor();
+    const { token } = await server.api("POST", "/api/v1/tokens", { name: "looker", scopes: ["secrets:read", "sessions:write"] });
+    const other = await watchedContext(all.browser, []);
+    const tab = await login(server, other.context, await server.newLoginLink(token));
+    await tab.goto(`${server.url}/settings/server`);
+    await tab.getByText("is shown to its administrators").waitFor();
+    assert.equal(await tab.getByRole("table").count(), 0);
+    await other.context.close();
+    await main.check();
+  });
+
   test("light and dark, desktop and phone", async () => {
     await server.api("PUT", "/api/v1/members/bela", { role: "admin" });
     await server.api("PUT", "/api/v1/groups/staff", { members: ["bela"] });
-    const pages = { general: "", environments: "/environments", tokens: "/tokens", "tokens-new": "/tokens/new", people: "/people", issuers: "/issuers" };
+    const pages = { general: "", environments: "/environments", tokens: "/tokens", "tokens-new": "/tokens/new", people: "/people", issuers: "/issuers", server: "/server" };
     await everyLook(all, Object.fromEntries(Object.entries(pages).map(([name, where]) => [`settings-${name}`, `/settings${where}`])));
   });
 });

@@ -81,6 +81,15 @@ pub const LOG_BYTES_PER_MINUTE: u64 = 8 * 1024 * 1024;
 /// Most bytes of log lines kept of one function; the oldest go first. Looked after every minute, so it can be more by what a
 /// minute brings.
 pub const LOG_BYTES_PER_FUNCTION: u64 = 64 * 1024 * 1024;
+
+/// Days that invocations and log lines are kept.
+pub const INVOCATIONS_KEPT_DAYS: i64 = 30;
+
+/// Invocations of one function that are kept: the newest.
+pub const INVOCATIONS_KEPT: u32 = 100_000;
+
+/// Days that the hourly sums of invocations are kept.
+pub const HOURS_KEPT_DAYS: i64 = 90;
 /// What a log line counts beside its text.
 pub const LOG_LINE_OVERHEAD_BYTES: u64 = 64;
 /// Most log lines of one invocation that are shown at once.

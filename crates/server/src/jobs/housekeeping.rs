@@ -12,12 +12,9 @@ use crate::service::{Error, Service};
 const EVERY: Duration = Duration::from_secs(60);
 /// Puts come first: deleting what is old takes a tenth of the writer's time at most.
 const BETWEEN_SLICES: Duration = Duration::from_millis(150);
-/// How long invocations and logs are kept.
-const KEEP_INVOCATIONS_MILLIS: i64 = 30 * 24 * 60 * 60 * 1000;
-/// How long their hourly sums are.
-const KEEP_HOURS_MILLIS: i64 = 90 * 24 * 60 * 60 * 1000;
-/// How many invocations of one function are kept.
-const KEEP_INVOCATIONS: u32 = 100_000;
+const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
+const KEEP_INVOCATIONS_MILLIS: i64 = limits::INVOCATIONS_KEPT_DAYS * DAY_MILLIS;
+const KEEP_HOURS_MILLIS: i64 = limits::HOURS_KEPT_DAYS * DAY_MILLIS;
 /// How many of its requests are kept.
 const KEEP_EGRESS: u32 = 100_000;
 /// How long an `Idempotency-Key` is remembered.
@@ -85,7 +82,8 @@ async fn prune(service: &Service, account: AccountId) -> Result<(), Error> {
                 .store
                 .write(move |tx| {
                     Box::pin(async move {
-                        let (_, more) = tx.prune_invocations(&account, &function, oldest, KEEP_INVOCATIONS).await?;
+                        let (_, more) =
+                            tx.prune_invocations(&account, &function, oldest, limits::INVOCATIONS_KEPT).await?;
                         Ok::<_, Error>(more)
                     })
                 })

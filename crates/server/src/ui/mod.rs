@@ -113,6 +113,7 @@ pub(crate) fn router() -> Router<Service> {
         .route("/settings/people/member/{name}/delete", post(settings::people::delete_member))
         .route("/settings/people/group", post(settings::people::put_group))
         .route("/settings/people/group/{name}/delete", post(settings::people::delete_group))
+        .route("/settings/server", get(settings::server::show))
         .route("/settings/issuers", get(settings::issuers::show).post(settings::issuers::put))
         .route("/settings/issuers/{name}/delete", post(settings::issuers::delete))
         .route_layer(middleware::from_fn(form::own_pages_only))

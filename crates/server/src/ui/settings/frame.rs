@@ -17,15 +17,17 @@ pub(super) enum Tab {
     Programs,
     People,
     Issuers,
+    Server,
 }
 
-const TABS: [(Tab, &str, &str); 6] = [
+const TABS: [(Tab, &str, &str); 7] = [
     (Tab::General, "/settings", "General"),
     (Tab::Environments, "/settings/environments", "Environments"),
     (Tab::Tokens, "/settings/tokens", "Tokens"),
     (Tab::Programs, "/settings/programs", "Programs"),
     (Tab::People, "/settings/people", "Members and groups"),
     (Tab::Issuers, "/settings/issuers", "Callers with a JWT"),
+    (Tab::Server, "/settings/server", "Server"),
 ];
 
 /// The page, with the ways to the others.

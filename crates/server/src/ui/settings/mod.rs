@@ -6,4 +6,5 @@ pub(super) mod general;
 pub(super) mod issuers;
 pub(super) mod people;
 pub(super) mod programs;
+pub(super) mod server;
 pub(super) mod tokens;
