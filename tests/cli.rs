@@ -570,3 +570,19 @@ fn structures_are_exported_and_imported() {
     let wrong = other.run_with(&import, b"KEY=one-and-only-value-x");
     assert_eq!((wrong.code, wrong.stderr.contains("one-and-only")), (1, false), "{wrong:?}");
 }
+
+#[test]
+fn the_account_key_is_shown_and_rotated() {
+    let server = TestServer::start();
+    server.run_with(&["secret", "put", "KEY"], b"one-and-only-value-x").ok();
+    let before = server.run(&["key", "status", "--json"]).ok().json();
+    assert_eq!(before["rotations"], 0);
+    let refused = server.run(&["key", "rotate"]);
+    assert_eq!((refused.code, refused.stderr.contains("--yes")), (2, true), "{refused:?}");
+    let said = server.run(&["key", "rotate", "--yes"]).ok().stdout;
+    let after = server.run(&["key", "status", "--json"]).ok().json();
+    assert_eq!(said, format!("1 versions are encrypted with the new key {}\n", after["id"].as_str().unwrap()));
+    assert_ne!(before["id"], after["id"]);
+    let same = server.run_with(&["secret", "put", "KEY"], b"one-and-only-value-x").ok().stdout;
+    assert!(same.contains("has this value already, as version 1"), "{same}");
+}

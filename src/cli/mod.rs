@@ -3,6 +3,7 @@
 mod access;
 mod audit;
 mod function;
+mod key;
 mod member;
 mod provider;
 mod request;
@@ -22,6 +23,7 @@ use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand};
 pub(crate) use access::{AccountCommand, EnvironmentCommand, TokenCommand, TokenCreate};
 pub(crate) use audit::{AuditCommand, Verify};
 pub(crate) use function::{Deploy, FunctionCommand, Invoke};
+pub(crate) use key::KeyCommand;
 pub(crate) use member::{GroupCommand, IssuerCommand, IssuerPut, MemberCommand};
 pub(crate) use provider::ProviderCommand;
 pub(crate) use request::{Request, RequestsCommand};
@@ -126,6 +128,9 @@ pub(crate) enum Command {
     /// Get and put what the account decides once for all its functions
     #[command(subcommand)]
     Settings(SettingsCommand),
+    /// Show and rotate the key that the account's values are encrypted with
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// List, make, clone and delete environments
     #[command(subcommand)]
     Environment(EnvironmentCommand),

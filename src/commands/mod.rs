@@ -10,6 +10,7 @@ mod function;
 mod health;
 mod import;
 mod invoke;
+mod key;
 mod mcp;
 mod member;
 mod provider;
@@ -76,6 +77,7 @@ async fn client_command(context: &Context, command: Command) -> Done {
         Command::Issuer(command) => member::issuer(context, command).await,
         Command::Webhook(command) => webhook::run(context, command).await,
         Command::Settings(command) => settings::run(context, command).await,
+        Command::Key(command) => key::run(context, command).await,
         Command::Environment(command) => environment::environment(context, command).await,
         Command::Account(command) => access::account(context, command).await,
         Command::Run(args) => run::run(context, args).await,

@@ -38,6 +38,7 @@ async fn every_change_leaves_one_event() {
         "decline_secret_request",
         "cancel_secret_request",
         "put_settings",
+        "rotate_account_key",
         "deploy_function",
         "put_issuer",
         "put_member",
@@ -98,6 +99,7 @@ async fn every_change_leaves_one_event() {
         let events = admin.events().await.split_off(before);
         assert_eq!(events.len(), 1, "{id} left {events:?}");
         let event = &events[0];
+        let id_of_key = str(&event["resource"]["name"]).to_owned();
         let name = match operation.action.split('.').next().unwrap() {
             _ if id == "find_digests" => "",
             "secret_request" if id == "decline_secret_request" => "DECLINED_KEY",
@@ -109,6 +111,8 @@ async fn every_change_leaves_one_event() {
             "environment" => "test",
             "member" | "group" | "issuer" | "webhook" => "people",
             "session" | "settings" => "",
+            // Whatever it is called.
+            "key" => &id_of_key,
             _ if id == "revoke_token" => "",
             _ => "new-name",
         };

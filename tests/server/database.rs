@@ -32,6 +32,17 @@ impl Database {
         sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(&mut self.0).await.unwrap()
     }
 
+    /// Every column that holds bytes, with its table.
+    pub async fn blobs(&mut self) -> Vec<(String, String)> {
+        let columns = "SELECT m.name || '.' || p.name FROM sqlite_master m JOIN pragma_table_info(m.name) p WHERE m.type = 'table' AND p.type = 'BLOB'";
+        let columns: Vec<String> = sqlx::query_scalar(columns).fetch_all(&mut self.0).await.unwrap();
+        assert!(columns.len() > 5, "{columns:?}");
+        columns
+            .iter()
+            .map(|column| column.split_once('.').map(|(t, c)| (t.to_owned(), c.to_owned())).unwrap())
+            .collect()
+    }
+
     pub async fn close(self) {
         self.0.close().await.unwrap();
     }

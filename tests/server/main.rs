@@ -44,6 +44,7 @@ mod import;
 mod inject;
 mod integrations;
 mod isolation;
+mod key_rotation;
 mod keys;
 mod mcp;
 mod mcp_confirm;

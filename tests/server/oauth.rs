@@ -476,3 +476,17 @@ async fn a_clients_own_document_is_fetched_only_where_that_is_harmless() {
     let issued = trade(&app.anonymous(), &first(&id, &code, &verifier)).await.expect(200).json();
     assert!(works(&app, &issued["access_token"]).await);
 }
+
+/// The key that made a client's id can be replaced; the client, its consent and its tokens stay.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_outlasts_the_key_that_made_its_id() {
+    let world = World::new().await;
+    let tokens = world.connected().await;
+    for _ in 0..2 {
+        world.admin.call("POST", "/api/v1/key/rotate", None).await.expect(200);
+    }
+    assert!(works(&world.app, &tokens["access_token"]).await);
+    let fresh = refresh(&world.anyone, &world.client, &tokens["refresh_token"]).await.expect(200).json();
+    assert!(works(&world.app, &fresh["access_token"]).await);
+    assert!(works(&world.app, &world.connected().await["access_token"]).await);
+}

@@ -93,6 +93,8 @@ operations! {
     "put_issuer", Some("members:write"), "issuer.put", |n| format!("/api/v1/issuers/{}", n.people), Some(json!({ "issuer": "https://i.example", "audience": "a", "algorithms": ["HS256"], "secret": n.secret }));
     "delete_issuer", Some("members:write"), "issuer.delete", |n| format!("/api/v1/issuers/{}", n.people), None;
     "get_settings", Some("settings:read"), "settings.get", |_n| "/api/v1/settings".to_owned(), None;
+    "get_account_key", Some("settings:read"), "key.get", |_n| "/api/v1/key".to_owned(), None;
+    "rotate_account_key", Some("settings:write"), "key.rotate", |_n| "/api/v1/key/rotate".to_owned(), None;
     "put_settings", Some("settings:write"), "settings.put", |_n| "/api/v1/settings".to_owned(), Some(json!({ "response_guard": "block" }));
     "list_webhooks", Some("settings:read"), "webhook.list", |_n| "/api/v1/webhooks".to_owned(), None;
     "put_webhook", Some("settings:write"), "webhook.put", |n| format!("/api/v1/webhooks/{}", n.people), Some(json!({ "url": "https://hooks.invalid/x", "events": ["secret_request.created"] }));

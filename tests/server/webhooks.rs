@@ -285,3 +285,15 @@ async fn messages_go_only_where_they_may() {
     answer.problem(422, "too_many_webhooks");
     assert_eq!(made, 20);
 }
+
+/// The key that a webhook's signing key is encrypted with can be replaced; messages are signed as they were.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signing_key_outlasts_the_account_key() {
+    let receiver = Receiver::start().await;
+    let app = App::start_with(&ALLOWED);
+    let admin = app.admin();
+    let key = str(&put(&admin, &receiver.url).await["signing_key"]).to_owned();
+    admin.call("POST", "/api/v1/key/rotate", None).await.expect(200);
+    ask(&admin, "WANTED_KEY").await;
+    assert!(receiver.messages(1).await[0].verifies(&key));
+}

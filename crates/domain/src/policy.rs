@@ -88,6 +88,8 @@ actions! {
     WebhookPut = "webhook.put" needs SettingsWrite,
     WebhookDelete = "webhook.delete" needs SettingsWrite,
     WebhookTest = "webhook.test" needs SettingsWrite,
+    KeyGet = "key.get" needs SettingsRead,
+    KeyRotate = "key.rotate" needs SettingsWrite,
     SessionCreate = "session.create" needs SessionsWrite,
     WallList = "wall.list" needs AccountsWrite,
     AccountList = "account.list" needs AccountsWrite,

@@ -67,6 +67,16 @@ impl Tx {
         Ok(())
     }
 
+    /// Deletes all drafts of an account.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn delete_drafts(&mut self, account: &AccountId) -> Result<()> {
+        let delete = sqlx::query("DELETE FROM import_drafts WHERE account = $1").bind(account.as_str());
+        delete.execute(self.connection().await?).await?;
+        Ok(())
+    }
+
     /// Deletes a draft, if it is still the session's. `false` if it is not.
     ///
     /// # Errors

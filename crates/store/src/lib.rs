@@ -68,10 +68,11 @@ pub use secret_lists::{SecretFilter, SecretLine, SecretLook, SecretOrder};
 pub use secret_requests::{RequesterRow, SecretRequestRow};
 pub use secrets::{PutView, SecretRow, Shared};
 pub use sessions::{LoginCodeRow, SessionRow};
+pub use shares::ShareRow;
 pub use store::Store;
 pub use tokens::TokenRow;
 pub use tx::Tx;
-pub use values::VersionValue;
+pub use values::{NewCiphertext, VersionValue};
 pub use versions::{SharingUser, StoredValue, ValueFacts, VersionRow};
 pub use webhooks::{MessageRow, WebhookRow};
 

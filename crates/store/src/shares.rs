@@ -4,7 +4,20 @@ use domain::{AccountId, EnvironmentName, SecretId, SecretName, Timestamp};
 use sqlx::any::AnyRow;
 
 use crate::columns::Columns;
-use crate::{Result, Tx};
+use crate::{Result, StoreError, Tx};
+
+/// A secret that uses the value of another environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShareRow {
+    /// Whose value it is.
+    pub source: SecretId,
+    /// Who uses it.
+    pub user: SecretId,
+    /// Where that is.
+    pub environment: EnvironmentName,
+    /// The name of both.
+    pub name: SecretName,
+}
 
 /// A secret's environment and name.
 pub(crate) fn place(row: &AnyRow) -> Result<(EnvironmentName, SecretName)> {
@@ -32,20 +45,34 @@ reads! {
         query.fetch_all(conn).await?.iter().map(place).collect()
     }
 
-    /// Every share: the secret whose value it is, and where it is used too.
-    pub async fn shares(conn, account: &AccountId) -> Result<Vec<(SecretId, EnvironmentName)>> {
+    /// Every share of the account, by environment and name.
+    pub async fn shares(conn, account: &AccountId) -> Result<Vec<ShareRow>> {
         let query = sqlx::query(
-            "SELECT source, environment FROM secrets WHERE account = $1 AND source IS NOT NULL ORDER BY environment, name",
+            "SELECT source, id, environment, name FROM secrets WHERE account = $1 AND source IS NOT NULL \
+             ORDER BY environment, name",
         );
         let rows = query.bind(account.as_str()).fetch_all(conn).await?;
         let share = |row: &AnyRow| {
-            Ok((SecretId::new(row.col::<String>("source")?), row.parse("environment", EnvironmentName::parse)?))
+            let (environment, name) = place(row)?;
+            let id = |column| Ok::<_, StoreError>(SecretId::new(row.col::<String>(column)?));
+            Ok(ShareRow { source: id("source")?, user: id("id")?, environment, name })
         };
         rows.iter().map(share).collect()
     }
 }
 
 impl Tx {
+    /// Gives a share another tag.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn retag_share(&mut self, account: &AccountId, user: &SecretId, tag: &[u8]) -> Result<()> {
+        let update =
+            sqlx::query("UPDATE secrets SET source_tag = $3 WHERE account = $1 AND id = $2 AND source IS NOT NULL");
+        update.bind(account.as_str()).bind(user.as_str()).bind(tag).execute(self.connection().await?).await?;
+        Ok(())
+    }
+
     /// Makes a secret use the value of `source`, and none of its own, which stay. `tag` comes out with the value.
     ///
     /// # Errors

@@ -3,8 +3,8 @@
 use domain::{AccountId, EnvironmentName, SecretId, SecretName};
 use sqlx::any::AnyRow;
 
-use crate::Result;
 use crate::columns::{Columns, int};
+use crate::{Result, StoreError, Tx};
 
 /// One version's ciphertext.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,5 +50,39 @@ reads! {
         let query = query.bind(account.as_str()).bind(i64::from(newest));
         let query = query.bind(after.map_or("", |(secret, _)| secret.as_str())).bind(after.map_or(0, |(_, version)| int(version)));
         query.bind(i64::from(limit)).fetch_all(conn).await?.iter().map(version_value).collect()
+    }
+}
+
+/// A version's value under another key, with what is kept of it that depends on the key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewCiphertext {
+    /// The secret.
+    pub secret: SecretId,
+    /// The version.
+    pub version: u64,
+    /// Encrypted.
+    pub ciphertext: Vec<u8>,
+    /// Keyed, of the value.
+    pub fingerprint: Vec<u8>,
+    /// The shown stand-in.
+    pub mask: String,
+}
+
+impl Tx {
+    /// Puts a version's ciphertext in the place of the one that it has, which must not be destroyed.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] if there is no such version.
+    pub async fn renew_ciphertext(&mut self, account: &AccountId, new: &NewCiphertext) -> Result<()> {
+        let update = sqlx::query(
+            "UPDATE secret_versions SET ciphertext = $4, fingerprint = $5, mask = $6 \
+             WHERE account = $1 AND secret_id = $2 AND version = $3 AND ciphertext IS NOT NULL",
+        );
+        let update = update.bind(account.as_str()).bind(new.secret.as_str()).bind(int(new.version));
+        let update = update.bind(new.ciphertext.as_slice()).bind(new.fingerprint.as_slice()).bind(&new.mask);
+        match update.execute(self.connection().await?).await?.rows_affected() {
+            1 => Ok(()),
+            _ => Err(StoreError::Missing),
+        }
     }
 }

@@ -152,6 +152,22 @@ impl Tx {
         Ok(())
     }
 
+    /// Puts another ciphertext of a webhook's signing key in the place of the one that it has.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn renew_signing_key(
+        &mut self,
+        account: &AccountId,
+        name: &WebhookName,
+        signing_key: &[u8],
+    ) -> Result<()> {
+        let update = sqlx::query("UPDATE webhooks SET signing_key = $3 WHERE account = $1 AND name = $2");
+        let update = update.bind(account.as_str()).bind(name.as_str()).bind(signing_key);
+        update.execute(self.connection().await?).await?;
+        Ok(())
+    }
+
     /// Deletes a webhook with what it was still to be told. `false` if there is none.
     ///
     /// # Errors

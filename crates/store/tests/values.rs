@@ -67,4 +67,25 @@ async fn suite(db: Database) {
             ["production/A 1*", "production/A 2", "production/A 4", "test/A 1*", "test/B 1", "test/B 2*"]
         );
     }
+
+    // Under another key: of one account, and of what is not destroyed.
+    let new = |version, text: &[u8]| store::NewCiphertext {
+        secret: secret_row(&id, "production", "A").id,
+        version,
+        ciphertext: text.to_vec(),
+        fingerprint: vec![3; 32],
+        mask: "new".to_owned(),
+    };
+    let renew = async |account: &domain::AccountId, new: store::NewCiphertext| {
+        let account = account.clone();
+        tx!(store, |tx| tx.renew_ciphertext(&account, &new).await)
+    };
+    assert_eq!(renew(&id, new(1, b"1 anew")).await, Ok(()));
+    assert_eq!(renew(&id, new(3, b"no")).await, Err(store::StoreError::Missing));
+    assert_eq!(renew(&id, new(9, b"no")).await, Err(store::StoreError::Missing));
+    assert_eq!(renew(&other, new(1, b"no")).await, Err(store::StoreError::Missing));
+    let row = store.secret(&id, &environment("production"), &secret_name("A")).await.unwrap().unwrap();
+    assert_eq!((row.mask.as_str(), row.facts.fingerprint, row.version), ("new", Some(vec![3; 32]), 1));
+    let value = store.current_value(&id, &environment("production"), &secret_name("A")).await.unwrap().unwrap();
+    assert_eq!(value.ciphertext, b"1 anew");
 }

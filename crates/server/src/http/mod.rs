@@ -1,6 +1,7 @@
 //! HTTP: routes, authentication, problem documents. Handlers are thin: they hold no policy and no SQL.
 
 mod access;
+mod account_key;
 pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod body;
@@ -167,6 +168,8 @@ fn api() -> OpenApiRouter<Service> {
         .routes(routes!(members::list_issuers))
         .routes(routes!(members::put_issuer, members::delete_issuer))
         .routes(routes!(settings::get, settings::put))
+        .routes(routes!(account_key::get))
+        .routes(routes!(account_key::rotate))
         .routes(routes!(walls::list))
         .routes(routes!(webhooks::list))
         .routes(routes!(webhooks::put, webhooks::delete))

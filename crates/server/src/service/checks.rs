@@ -123,8 +123,8 @@ impl Service {
         environment: &EnvironmentName,
         name: &SecretName,
     ) -> Result<Option<Held>, Error> {
-        let Some(stored) = self.store.current_value(account, environment, name).await? else { return Ok(None) };
         let key = self.keyring.account(&self.store, account).await?;
+        let Some(stored) = self.store.current_value(account, environment, name).await? else { return Ok(None) };
         let value = open(&key, environment, &stored)?;
         let hosts = (stored.delivery == Delivery::Brokered).then_some(stored.hosts);
         Ok(Some(Held { value, hosts }))

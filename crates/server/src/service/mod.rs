@@ -2,6 +2,7 @@
 //!
 //! Must not live here: HTTP, HTML, status codes, SQL.
 
+mod account_key;
 mod accounts;
 mod audit;
 mod caller;

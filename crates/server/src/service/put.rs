@@ -1,7 +1,6 @@
 //! Putting a secret: a new one, a new version, or other settings of the one that is there.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use domain::catalogue::{self, Finding, Kind, Severity, hosts_for};
 use domain::mask::mask;
@@ -197,12 +196,7 @@ impl Checked {
         (self.delivery, self.hosts) = (None, None);
     }
 
-    pub(super) async fn store(
-        self,
-        tx: &mut store::Tx,
-        permit: Permit,
-        key: &Arc<AccountKey>,
-    ) -> Result<Stored, Error> {
+    pub(super) async fn store(self, tx: &mut store::Tx, permit: Permit, key: &AccountKey) -> Result<Stored, Error> {
         let (now, actor) = (permit.time(), permit.actor_name());
         if let Some((idempotency_key, fingerprint)) = &self.idempotency
             && let Some(earlier) = tx.idempotency(&self.account, idempotency_key).await?

@@ -145,8 +145,8 @@ impl Service {
         let key = self.keyring.account(&self.store, account).await?;
         let (salt, mut index, mut last) = (salt(&key), Index::default(), None);
         let mut sharers: HashMap<_, Vec<EnvironmentName>> = HashMap::new();
-        for (source, environment) in self.store.shares(account).await? {
-            sharers.entry(source).or_default().push(environment);
+        for share in self.store.shares(account).await? {
+            sharers.entry(share.source).or_default().push(share.environment);
         }
         loop {
             let after = last.as_ref().map(|(secret, version)| (secret, *version));

@@ -1,7 +1,6 @@
 //! Importing secrets from a file: `domain::import` reads it, this compares it with what is stored and stores all or nothing.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Instant;
 
 use domain::audit::AuditEvent;
@@ -205,7 +204,7 @@ async fn store(
     account: &AccountId,
     entries: Vec<Entry>,
     verdicts: Vec<Verdict>,
-    key: &Arc<AccountKey>,
+    key: &AccountKey,
 ) -> Result<Vec<EnvironmentName>, Error> {
     let mut sharers = BTreeSet::new();
     let new = verdicts.iter().filter(|verdict| **verdict == Verdict::New).count();

@@ -128,7 +128,7 @@ pub(super) fn list(actor: &Actor, names: &[EnvironmentName]) -> String {
 }
 
 /// Shows that `user` was given the value of `source`.
-fn tag(
+pub(super) fn tag(
     key: &AccountKey,
     source: &SecretId,
     user: &SecretId,

@@ -9,14 +9,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::audit::{AuditEvent, Outcome};
 use domain::webhook::{FAILING_MILLIS, again_after_millis};
-use domain::{Action, Actor, ActorKind, EnvironmentName, RequestId, Timestamp};
-use envelope::{Binding, hmac_sha256};
+use domain::{Action, Actor, ActorKind, RequestId, Timestamp};
+use envelope::hmac_sha256;
 use futures_util::StreamExt as _;
 use reqwest::StatusCode;
 use store::{MessageRow, WebhookRow};
 
 use super::outside::is_forbidden;
-use super::webhooks::{KEY_PREFIX, binding_id};
+use super::webhooks::{KEY_PREFIX, signing_key};
 use super::{Error, Service, new_id};
 use crate::clock;
 use crate::wire;
@@ -117,10 +117,12 @@ impl Service {
 
     /// One attempt. What the webhook answers is not read beyond its status.
     pub(super) async fn send_message(&self, webhook: &WebhookRow, id: &str, body: &str) -> Result<Attempt, Error> {
-        let key = self.keyring.account(&self.store, &webhook.account).await?;
-        let (secret, environment) = (binding_id(&webhook.id), EnvironmentName::production());
-        let binding = Binding { secret: &secret, environment: &environment, version: 1 };
-        let text = key.decrypt(&binding, &webhook.signing_key)?;
+        let text = {
+            let key = self.keyring.account(&self.store, &webhook.account).await?;
+            // As this key made it: another may have come since the row was read.
+            let row = self.store.webhook(&webhook.account, &webhook.name).await?.ok_or(Error::not_found("webhook"))?;
+            signing_key(&row, &key)?
+        };
         let seconds = clock::now().as_millis() / 1000;
         let Some(signature) = signature(text.expose(), id, seconds, body) else {
             return Err(Error::Broken("a webhook's key is none"));

@@ -162,14 +162,28 @@ fn message(kind: &str, now: Timestamp, data: &serde_json::Value) -> String {
 }
 
 /// A webhook's key is no secret's value: what it is bound to is no secret's id.
-pub(super) fn binding_id(webhook: &str) -> SecretId {
+fn binding_id(webhook: &str) -> SecretId {
     SecretId::new(format!("webhook/{webhook}"))
 }
 
 fn encrypt(key: &AccountKey, webhook: &str, text: &str) -> Result<Vec<u8>, Error> {
+    bound(webhook, |binding| Ok(key.encrypt(binding, &Value::new(text.to_owned())?)))
+}
+
+/// The webhook's signing key.
+pub(super) fn signing_key(row: &WebhookRow, key: &AccountKey) -> Result<Value, Error> {
+    bound(&row.id, |binding| Ok(key.decrypt(binding, &row.signing_key)?))
+}
+
+/// The webhook's signing key as another account key encrypts it.
+pub(super) fn renewed(row: &WebhookRow, old: &AccountKey, new: &AccountKey) -> Result<Vec<u8>, Error> {
+    let text = signing_key(row, old)?;
+    bound(&row.id, |binding| Ok(new.encrypt(binding, &text)))
+}
+
+fn bound<T>(webhook: &str, with: impl FnOnce(&Binding<'_>) -> Result<T, Error>) -> Result<T, Error> {
     let (secret, environment) = (binding_id(webhook), EnvironmentName::production());
-    let value = Value::new(text.to_owned())?;
-    Ok(key.encrypt(&Binding { secret: &secret, environment: &environment, version: 1 }, &value))
+    with(&Binding { secret: &secret, environment: &environment, version: 1 })
 }
 
 fn event_words(events: &[WebhookEvent]) -> String {

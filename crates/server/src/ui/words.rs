@@ -130,6 +130,8 @@ pub(super) fn title(action: Action) -> &'static str {
         Action::WebhookPut => "Webhook made, changed or disabled",
         Action::WebhookDelete => "Webhook deleted",
         Action::WebhookTest => "Webhook tried",
+        Action::KeyGet => "Key looked at",
+        Action::KeyRotate => "Account key replaced",
         Action::SessionCreate => "Login link made or used",
         Action::WallList => "Walls listed",
         Action::AccountList => "Accounts listed",
@@ -245,6 +247,9 @@ impl Done<'_> {
             "group.delete" => html! { "deleted the group" (name) },
             "issuer.put" => html! { "trusts JWTs of " code { (self.detail("issuer")) } " as" (name) },
             "issuer.delete" => html! { "no longer trusts the issuer" (name) },
+            "key.rotate" => {
+                html! { "replaced the account's key and encrypted " (self.detail("versions")) " versions anew" }
+            }
             "settings.put" => {
                 html! { "set " @for (n, (name, text)) in event.details.iter().enumerate() { @if n > 0 { ", " } code { (visible(name)) } " to " (visible(text)) } }
             }
@@ -326,6 +331,8 @@ fn wanted(event: &AuditEvent) -> Markup {
         "webhook.put" => html! { "set the webhook" (name) },
         "webhook.delete" => html! { "delete the webhook" (name) },
         "webhook.test" => html! { "try the webhook" (name) },
+        "key.get" => html! { "look at the account's key" },
+        "key.rotate" => html! { "replace the account's key" },
         "session.create" => html! { "make a login link" },
         "wall.list" => html! { "list the walls around functions" },
         "account.list" => html! { "list accounts" },

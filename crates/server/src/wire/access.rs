@@ -41,6 +41,22 @@ pub struct Environment {
     pub created_at: String,
 }
 
+/// What may be known of an account's key.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AccountKey {
+    /// Its id, which stands in every ciphertext.
+    pub id: String,
+    /// When it was made.
+    pub created_at: String,
+    /// The id of the root key that wraps it.
+    pub root_key: String,
+    /// How often the account's key was replaced.
+    pub rotations: u64,
+    /// Of a rotation: how many versions were encrypted anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub versions: Option<u64>,
+}
+
 /// Copies the names of an environment's secrets to another, never their values.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

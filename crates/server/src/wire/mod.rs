@@ -22,7 +22,9 @@ mod token;
 mod wall;
 mod webhook;
 
-pub use access::{Account, CloneEnvironment, ClonedEnvironment, CreateAccount, CreatedAccount, Environment, LoginLink};
+pub use access::{
+    Account, AccountKey, CloneEnvironment, ClonedEnvironment, CreateAccount, CreatedAccount, Environment, LoginLink,
+};
 pub use audit::{AuditEntry, AuditProof, SignedCheckpoint};
 pub use check::{Check, CheckSecret, CheckValue};
 pub use function::{

@@ -184,8 +184,8 @@ impl Service {
         name: &SecretName,
     ) -> Result<Option<Arc<Shared>>, Error> {
         let read = async {
-            let Some(stored) = self.store.current_value(account, environment, name).await? else { return Ok(None) };
             let key = self.keyring.account(&self.store, account).await?;
+            let Some(stored) = self.store.current_value(account, environment, name).await? else { return Ok(None) };
             let value = open(&key, environment, &stored)?;
             let bytes = value.expose().as_bytes();
             Ok::<_, Error>(Some(Arc::new(Shared(DecodingKey::from_secret(bytes), bytes.len()))))
