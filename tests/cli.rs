@@ -144,15 +144,15 @@ fn settings_of_the_account() {
     let said = |args: &[&str]| server.run(args).transcript(&server);
     assert_eq!(
         said(&["settings", "get"]),
-        "exit 0\nresponse guard  report\nconversation values  allow\nconfirmations  never\n--"
+        "exit 0\nresponse guard  report\nconversation values  allow\nconfirmations  never\nrotate after days  never\n--"
     );
     assert_eq!(
         said(&["settings", "put", "--response-guard", "block"]),
-        "exit 0\nresponse guard  block\nconversation values  allow\nconfirmations  never\n--"
+        "exit 0\nresponse guard  block\nconversation values  allow\nconfirmations  never\nrotate after days  never\n--"
     );
     assert_eq!(
         server.run(&["settings", "get", "--json"]).ok().json(),
-        serde_json::json!({ "response_guard": "block", "conversation_values": "allow", "confirmations": "never" })
+        serde_json::json!({ "response_guard": "block", "conversation_values": "allow", "confirmations": "never", "rotate_after_days": "never" })
     );
     assert_eq!(
         said(&["settings", "put", "--response-guard", "warn"]),

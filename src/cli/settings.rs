@@ -22,4 +22,7 @@ pub(crate) struct SettingsPut {
     /// What an assistant needs a person's yes for: `never` anything, or what is `destructive`
     #[arg(long, value_name = "WHAT")]
     pub(crate) confirmations: Option<String>,
+    /// After how many days values of secrets are to be replaced that say nothing else, or `never`
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) rotate_after_days: Option<String>,
 }

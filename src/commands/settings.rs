@@ -14,8 +14,9 @@ pub(super) async fn run(context: &Context, command: SettingsCommand) -> Done {
     let client = context.client()?;
     let settings: Settings = match command {
         SettingsCommand::Get => client.get(PATH, &[]).await?,
-        SettingsCommand::Put(SettingsPut { response_guard, conversation_values, confirmations }) => {
-            client.call(Method::PUT, PATH, &PutSettings { response_guard, conversation_values, confirmations }).await?
+        SettingsCommand::Put(SettingsPut { response_guard, conversation_values, confirmations, rotate_after_days }) => {
+            let body = PutSettings { response_guard, conversation_values, confirmations, rotate_after_days };
+            client.call(Method::PUT, PATH, &body).await?
         }
     };
     context.output.show(&settings, |settings| {
@@ -23,6 +24,7 @@ pub(super) async fn run(context: &Context, command: SettingsCommand) -> Done {
             ("response guard", Some(settings.response_guard.clone())),
             ("conversation values", Some(settings.conversation_values.clone())),
             ("confirmations", Some(settings.confirmations.clone())),
+            ("rotate after days", Some(settings.rotate_after_days.clone())),
         ])
     })
 }

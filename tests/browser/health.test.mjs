@@ -32,6 +32,11 @@ describe("health", { concurrency: false }, () => {
     await server.api("PUT", "/api/v1/functions/shop", { source: "Deno.serve(() => new Response(Deno.env.get('SHOP_KEY')))" });
 
     await page.goto(`${server.url}/secrets`);
+    // The list and the secret's own page say it too.
+    await page.getByText("1 value should have been replaced").waitFor();
+    await axe(page, "list with a banner");
+    await page.goto(`${server.url}/secrets/PASTED_KEY`);
+    await page.getByText(/Its value was to be replaced \d+ years ago/).waitFor();
     await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Health" }).click();
     await page.getByRole("heading", { name: "Now" }).waitFor();
     const rows = await page.locator("tbody tr").allInnerTexts();

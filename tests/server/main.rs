@@ -56,6 +56,7 @@ mod overlap;
 mod pains;
 mod postgres;
 mod refused;
+mod reminders;
 mod rotation;
 mod scanning;
 mod sdks;

@@ -10,7 +10,7 @@ const PATH: &str = "/api/v1/settings";
 async fn settings_are_the_accounts_own_and_each_change_is_audited() {
     let app = App::start();
     let (admin, other) = (app.admin(), app.account("other").await);
-    let default = json!({ "response_guard": "report", "conversation_values": "allow", "confirmations": "never" });
+    let default = json!({ "response_guard": "report", "conversation_values": "allow", "confirmations": "never", "rotate_after_days": "never" });
     assert_eq!(admin.get(PATH).await.expect(200).json(), default);
     assert_eq!(
         admin.put(PATH, json!({ "response_guard": "block" })).await.expect(200).json()["response_guard"],

@@ -13,19 +13,19 @@ use crate::database::Database;
 
 const PATH: &str = "/api/v1/webhooks/chat";
 const EVENT: &str = "secret_request.created";
-const ALLOWED: [&str; 2] = ["--allow-network", "127.0.0.0/8"];
+pub const ALLOWED: [&str; 2] = ["--allow-network", "127.0.0.0/8"];
 
 /// Takes messages, each with the next of the statuses it was given, or 204.
-struct Receiver {
-    url: String,
-    seen: Arc<Mutex<Vec<Message>>>,
+pub struct Receiver {
+    pub url: String,
+    pub seen: Arc<Mutex<Vec<Message>>>,
     statuses: Arc<Mutex<VecDeque<u16>>>,
 }
 
 #[derive(Debug, Clone)]
-struct Message {
+pub struct Message {
     head: String,
-    body: String,
+    pub body: String,
 }
 
 impl Message {
@@ -49,7 +49,7 @@ impl Message {
 }
 
 impl Receiver {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://127.0.0.1:{}/hooks?key=own", listener.local_addr().unwrap().port());
         let (seen, statuses) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(VecDeque::new())));

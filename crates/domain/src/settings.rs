@@ -111,6 +111,17 @@ impl Confirmations {
     }
 }
 
+/// `never`, or days.
+fn rotation(text: &str) -> Result<Option<u32>, Invalid> {
+    if text == "never" {
+        return Ok(None);
+    }
+    let digits = (1..=4).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    let days = if digits { text.parse().ok().filter(|days| (1..=3650).contains(days)) } else { None };
+    let rule = "must be `never`, or a number of days from 1 to 3650";
+    days.map(Some).ok_or_else(|| Invalid::new("rotate_after_days", "out_of_range", rule))
+}
+
 /// The settings of an account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
@@ -120,6 +131,8 @@ pub struct Settings {
     pub conversation_values: ConversationValues,
     /// Of tools that cannot be undone.
     pub confirmations: Confirmations,
+    /// After how many days values are to be replaced of which nobody says it; never if it is not set.
+    pub rotate_after_days: Option<u32>,
 }
 
 impl Settings {
@@ -129,6 +142,7 @@ impl Settings {
             ("response_guard", self.response_guard.as_str().to_owned()),
             ("conversation_values", self.conversation_values.as_str().to_owned()),
             ("confirmations", self.confirmations.as_str().to_owned()),
+            ("rotate_after_days", self.rotate_after_days.map_or("never".to_owned(), |days| days.to_string())),
         ]
     }
 
@@ -140,6 +154,7 @@ impl Settings {
         match name {
             "response_guard" => self.response_guard = ResponseGuard::parse(text)?,
             "conversation_values" => self.conversation_values = ConversationValues::parse(text)?,
+            "rotate_after_days" => self.rotate_after_days = rotation(text)?,
             "confirmations" => self.confirmations = Confirmations::parse(text)?,
             _ => return Err(Invalid::new(name, "setting_unknown", "is no setting")),
         }
@@ -157,10 +172,12 @@ mod tests {
         assert_eq!(changed.set("response_guard", "block"), Ok(()));
         assert_eq!(changed.set("conversation_values", "forbid"), Ok(()));
         assert_eq!(changed.set("confirmations", "destructive"), Ok(()));
+        assert_eq!(changed.set("rotate_after_days", "90"), Ok(()));
         let expected = Settings {
             response_guard: ResponseGuard::Block,
             conversation_values: ConversationValues::Forbid,
             confirmations: Confirmations::Destructive,
+            rotate_after_days: Some(90),
         };
         assert_eq!(changed, expected);
         let mut read = Settings::default();

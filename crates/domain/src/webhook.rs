@@ -23,6 +23,10 @@ macro_rules! events {
 }
 
 events! {
+    /// A value is to be replaced within a week.
+    SecretDueSoon = "secret.due_soon",
+    /// A value should have been replaced.
+    SecretOverdue = "secret.overdue",
     /// Somebody asked for a secret that a person is to enter.
     SecretRequestCreated = "secret_request.created",
 }

@@ -92,13 +92,28 @@ pub(crate) fn anywhere(text: &str) -> String {
     pattern
 }
 
-/// When the value `v` of the secret `s`, or of the one named, should be replaced. NULL for never.
+/// After how many days the account `$1` wants values replaced of which nobody said it. NULL for never.
+macro_rules! usual {
+    () => {
+        "(SELECT CAST(d.text AS BIGINT) FROM settings d WHERE d.account = $1 AND d.name = 'rotate_after_days' \
+         AND d.text <> 'never')"
+    };
+}
+pub(crate) use usual;
+
+/// When the value `v` of the secret `s`, or of the one named, of the account `$1` should be replaced. NULL for never.
 macro_rules! due {
     () => {
         due!("s")
     };
     ($secret:literal) => {
-        concat!("COALESCE(v.rotate_by, v.created_at + ", $secret, ".rotate_after_days * 86400000)")
+        concat!(
+            "COALESCE(v.rotate_by, v.created_at + COALESCE(",
+            $secret,
+            ".rotate_after_days, ",
+            $crate::columns::usual!(),
+            ") * 86400000)"
+        )
     };
 }
 pub(crate) use due;

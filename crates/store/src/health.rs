@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use domain::health::Patience;
 use domain::{AccountId, Delivery, EnvironmentName, FunctionName, SecretName, SecretSelection, Timestamp};
 
-use crate::columns::{Columns, due, json_text};
+use crate::columns::{Columns, due, json_text, usual};
 use crate::{Result, StoreError};
 
 /// A secret about which something may have to be done.
@@ -90,6 +90,8 @@ macro_rules! ailing {
             $end,
             " AS found FROM (SELECT s.id FROM secrets s WHERE s.account = $1 AND ($2 = '' OR s.environment = $2) \
              AND (s.rotate_after_days IS NOT NULL OR ",
+            usual!(),
+            " IS NOT NULL OR ",
             unused!(),
             ") UNION SELECT secret_id FROM secret_versions WHERE account = $1 \
              AND (findings <> '' OR mode <> '' OR rotate_by IS NOT NULL)) AS few ",

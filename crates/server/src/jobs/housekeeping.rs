@@ -66,6 +66,7 @@ async fn once(service: &Service) -> Result<(), Error> {
         let Some(last) = accounts.last() else { return Ok(()) };
         after = Some(last.name.clone());
         for account in &accounts {
+            service.remind(&account.id).await?;
             service.sign_head(&account.id).await?;
             prune(service, account.id.clone()).await?;
         }

@@ -19,11 +19,12 @@ impl Service {
         input: wire::PutSettings,
     ) -> Result<wire::Settings, Error> {
         let permit = self.permit(caller, Action::SettingsPut, None, "").await?;
-        let wire::PutSettings { response_guard, conversation_values, confirmations } = input;
+        let wire::PutSettings { response_guard, conversation_values, confirmations, rotate_after_days } = input;
         let given = [
             ("response_guard", response_guard),
             ("conversation_values", conversation_values),
             ("confirmations", confirmations),
+            ("rotate_after_days", rotate_after_days),
         ];
         let given: Vec<_> = given.into_iter().filter_map(|(name, text)| Some((name, text?))).collect();
         let mut checked = Settings::default();
@@ -69,5 +70,6 @@ fn shown(settings: &Settings) -> wire::Settings {
         response_guard: settings.response_guard.as_str().to_owned(),
         conversation_values: settings.conversation_values.as_str().to_owned(),
         confirmations: settings.confirmations.as_str().to_owned(),
+        rotate_after_days: settings.rotate_after_days.map_or("never".to_owned(), |days| days.to_string()),
     }
 }

@@ -153,6 +153,8 @@ fn form(problems: &Problems, [name, url]: [&str; 2]) -> Markup {
 
 fn words(event: WebhookEvent) -> &'static str {
     match event {
+        WebhookEvent::SecretDueSoon => "A value is to be replaced within a week",
+        WebhookEvent::SecretOverdue => "A value should have been replaced",
         WebhookEvent::SecretRequestCreated => "Somebody asks for a secret",
     }
 }

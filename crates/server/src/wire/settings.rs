@@ -16,6 +16,8 @@ pub struct Settings {
     /// What an assistant's tools need a person's yes for, given in the admin UI: `never` anything, or what is `destructive`
     /// (it deletes a secret).
     pub confirmations: String,
+    /// After how many days the values of secrets are to be replaced that say nothing else: a number, or `never`.
+    pub rotate_after_days: String,
 }
 
 /// Changes settings. What is left out stays as it is.
@@ -31,4 +33,7 @@ pub struct PutSettings {
     /// `never` or `destructive`; `never` until it is put.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confirmations: Option<String>,
+    /// 1 to 3,650 as text, or `never`; `never` until it is put.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rotate_after_days: Option<String>,
 }

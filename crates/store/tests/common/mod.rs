@@ -78,6 +78,7 @@ impl Database {
             "secrets",
             "secret_versions",
             "secret_overlaps",
+            "secret_reminders",
             "webhooks",
             "webhook_messages",
             "functions",

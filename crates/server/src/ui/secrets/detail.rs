@@ -7,7 +7,7 @@ use domain::catalogue;
 use maud::{Markup, html};
 
 use super::fields::{self, Problems};
-use super::{overlap, share};
+use super::{overlap, rotation, share};
 use crate::service::{Error, PutInput, Service};
 use crate::ui::ROWS;
 use crate::ui::form::{Fields, Params};
@@ -117,6 +117,8 @@ struct Known {
     sources: Vec<String>,
     /// Where else the same value is stored.
     equal: Vec<Warning>,
+    /// After how many days values are to be replaced that say nothing else.
+    usual: Option<u32>,
 }
 
 impl Known {
@@ -134,7 +136,8 @@ impl Known {
         let versions = versions.map_err(failed)?.items;
         let sources = share::sources(service, session, &secret).await;
         let equal = service.equal_values(&session.caller, name, environment).await.map_err(failed)?;
-        Ok(Self { secret, etag, versions, sources, equal })
+        let usual = service.usual_rotation(&session.caller).await.map_err(failed)?;
+        Ok(Self { secret, etag, versions, sources, equal, usual })
     }
 
     fn page(&self, session: &Session, was: Option<u64>, note: Option<&str>, problems: &Problems) -> Markup {
@@ -148,6 +151,7 @@ impl Known {
             @if let Some(was) = was { (self.replaced(was)) }
             (problems.summary())
             @for warning in &self.equal { p.notice role="note" { (sentence(&visible(&warning.detail))) } }
+            (rotation::notice(session, secret, self.usual))
             (overlap::notice(session, secret))
             div.columns {
                 div {

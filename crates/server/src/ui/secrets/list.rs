@@ -47,6 +47,8 @@ pub(in crate::ui) async fn show(
     let environments = service.list_environments(&session.caller).await.map_err(failed)?.items;
     let look = Look::read(&session, &params);
     let table = service.secret_table(&session.caller, look.query()).await.map_err(failed)?;
+    let due = service.due_counts(&session.caller, look.environment.as_deref()).await.map_err(failed)?;
+    let usual = service.usual_rotation(&session.caller).await.map_err(failed)?;
     let notice = notice(&service, &session, &params).await;
     let nothing = table.lines.is_empty() && look.finds_all() && look.cursor.is_none();
     let chosen = look.environment.as_deref().unwrap_or_default();
@@ -64,7 +66,8 @@ pub(in crate::ui) async fn show(
         @if environments.len() > 1 { (look.environment_links(&environments, session.default_environment().is_none())) }
         @if nothing { (empty(chosen)) } @else {
             (look.tools(&environments))
-            (results(&session, &look, &environments, &table))
+            (rotation::banner(due, chosen))
+            (results(&session, &look, &environments, &table, usual))
         }
     };
     Ok(layout::page(&session, Section::Secrets, "Secrets", &body))
@@ -209,7 +212,13 @@ async fn notice(service: &Service, session: &Session, params: &Params) -> Option
     })
 }
 
-fn results(session: &Session, look: &Look, environments: &[Environment], table: &SecretTable) -> Markup {
+fn results(
+    session: &Session,
+    look: &Look,
+    environments: &[Environment],
+    table: &SecretTable,
+    usual: Option<u32>,
+) -> Markup {
     let mut columns: Vec<&str> = match &look.environment {
         Some(environment) => vec![environment],
         None => environments.iter().map(|environment| environment.name.as_str()).collect(),
@@ -230,7 +239,7 @@ fn results(session: &Session, look: &Look, environments: &[Environment], table: 
                 }
                 form method="post" action="/secrets/delete" {
                     @if let Some(environment) = &look.environment { input type="hidden" name="environment" value=(environment); }
-                    div.table-box { (lines(session, look, &columns, table)) }
+                    div.table-box { (lines(session, look, &columns, table, usual)) }
                     div.bulk { span.muted { "Of those that are ticked:" } button.danger type="submit" { "Delete …" } }
                 }
                 (pager(look, more))
@@ -250,7 +259,7 @@ fn pager(look: &Look, next: Option<&str>) -> Markup {
     }
 }
 
-fn lines(session: &Session, look: &Look, columns: &[&str], table: &SecretTable) -> Markup {
+fn lines(session: &Session, look: &Look, columns: &[&str], table: &SecretTable, usual: Option<u32>) -> Markup {
     html! {
         table.cards.middle {
             caption.unseen { "Secrets" @if let Some(environment) = &look.environment { " in " (environment) } }
@@ -263,12 +272,12 @@ fn lines(session: &Session, look: &Look, columns: &[&str], table: &SecretTable) 
                 th scope="col" { "Used by" }
                 (look.heading(SecretOrder::Due, "Rotation"))
             } }
-            tbody { @for line in &table.lines { (row(session, columns, line)) } }
+            tbody { @for line in &table.lines { (row(session, columns, line, usual)) } }
         }
     }
 }
 
-fn row(session: &Session, columns: &[&str], line: &Line) -> Markup {
+fn row(session: &Session, columns: &[&str], line: &Line, usual: Option<u32>) -> Markup {
     let name = &line.name;
     let provider =
         SecretName::parse(name).ok().and_then(|name| catalogue::for_name(&name)).map(|(provider, _)| provider);
@@ -303,7 +312,7 @@ fn row(session: &Session, columns: &[&str], line: &Line) -> Markup {
             td data-label="Updated" { div { @if let Some(secret) = newest { (session.ago(&secret.updated_at)) span.by { "by " (visible(&secret.updated_by)) } } } }
             td data-label="Last used" { @match used { Some(time) => (session.ago(time)), None => span.muted { "Never" } } }
             td data-label="Used by" { (used_by(&functions)) }
-            td data-label="Rotation" { (rotation::of(session, &line.secrets)) }
+            td data-label="Rotation" { (rotation::of(session, &line.secrets, usual)) }
         }
     }
 }

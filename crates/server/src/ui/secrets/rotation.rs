@@ -3,24 +3,26 @@
 use domain::Timestamp;
 use maud::{Markup, html};
 
+use crate::service::DueCounts;
 use crate::ui::session::Session;
+use crate::ui::text::link;
 use crate::ui::time;
 use crate::wire::Secret;
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
 /// When a value should be replaced, if somebody said so.
-pub(super) fn due(secret: &Secret) -> Option<Timestamp> {
+fn due(secret: &Secret, usual: Option<u32>) -> Option<Timestamp> {
     if let Some(time) = &secret.rotate_by {
         return Timestamp::parse(time);
     }
-    let days = i64::from(secret.rotate_after_days?);
+    let days = i64::from(secret.rotate_after_days.or(usual)?);
     Some(Timestamp::parse(&secret.value_at)?.plus_millis(days * DAY_MILLIS))
 }
 
 /// What is most pressing of several environments.
-pub(super) fn of(session: &Session, secrets: &[Secret]) -> Markup {
-    let first = secrets.iter().filter_map(due).min();
+pub(super) fn of(session: &Session, secrets: &[Secret], usual: Option<u32>) -> Markup {
+    let first = secrets.iter().filter_map(|secret| due(secret, usual)).min();
     let oldest = secrets.iter().map(|secret| secret.value_at.as_str()).min();
     html! {
         @match first {
@@ -29,6 +31,34 @@ pub(super) fn of(session: &Session, secrets: &[Secret]) -> Markup {
             None => @if let Some(oldest) = oldest.and_then(Timestamp::parse) {
                 span.muted { @if oldest.plus_millis(DAY_MILLIS) > session.now { "New" } @else { (time::span(oldest, session.now)) " old" } }
             },
+        }
+    }
+}
+
+/// That a secret is to be replaced, on its own page.
+pub(super) fn notice(session: &Session, secret: &Secret, usual: Option<u32>) -> Markup {
+    let due = due(secret, usual).filter(|_| secret.version > 0 && secret.shared_from.is_none());
+    html! {
+        @match due {
+            Some(due) if due < session.now => p.notice.bad role="note" { "Its value was to be replaced " (time::span(due, session.now)) " ago." },
+            Some(due) if due < session.now.plus_millis(7 * DAY_MILLIS) => p.notice.warn role="note" { "Its value is to be replaced in " (time::span(due, session.now)) "." },
+            _ => {}
+        }
+    }
+}
+
+/// How many are to be replaced, over the list.
+pub(super) fn banner(counts: DueCounts, environment: &str) -> Markup {
+    let many = |count: u64| if count == 1 { "1 value".to_owned() } else { format!("{count} values") };
+    let class = if counts.overdue > 0 { "notice bad" } else { "notice warn" };
+    html! {
+        @if counts.overdue > 0 || counts.soon > 0 {
+            p class=(class) role="note" {
+                @if counts.overdue > 0 { (many(counts.overdue)) " should have been replaced" }
+                @if counts.overdue > 0 && counts.soon > 0 { ", and " }
+                @if counts.soon > 0 { (many(counts.soon)) @if counts.soon == 1 { " is" } @else { " are" } " to be replaced within a week" }
+                ". " a href=(link("/health", &[("environment", environment)])) { "See which, and what else to do" }
+            }
         }
     }
 }

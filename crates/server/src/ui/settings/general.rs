@@ -27,6 +27,14 @@ const CONFIRM: [(&str, &str, &str); 2] = [
     ("destructive", "Ask a person first", "It waits for a yes that you give here, once for each time."),
 ];
 
+const ROTATION: [(&str, &str); 5] = [
+    ("never", "Never"),
+    ("30", "After 30 days"),
+    ("90", "After 90 days"),
+    ("180", "After 180 days"),
+    ("365", "After a year"),
+];
+
 /// `GET /settings`
 pub(in crate::ui) async fn show(
     State(service): State<Service>,
@@ -48,6 +56,7 @@ pub(in crate::ui) async fn put(
         response_guard: text("response_guard"),
         conversation_values: text("conversation_values"),
         confirmations: text("confirmations"),
+        rotate_after_days: text("rotate_after_days"),
     };
     service.put_settings(&session.caller, input).await.map_err(|error| session.failed(error))?;
     Ok(Redirect::to("/settings?saved=1").into_response())
@@ -61,7 +70,21 @@ fn body(settings: &Settings, saved: bool) -> Markup {
             p.hint { "A deployment can be stricter for its function, never less strict." }
             (choice("conversation_values", "When an assistant is told a value in the conversation", &TOLD, &settings.conversation_values))
             (choice("confirmations", "When an assistant would do what cannot be undone", &CONFIRM, &settings.confirmations))
+            (rotation(&settings.rotate_after_days))
             p.actions { button.primary type="submit" { "Save" } }
+        }
+    }
+}
+
+/// After how long values are to be replaced that say nothing else.
+fn rotation(chosen: &str) -> Markup {
+    html! {
+        div.filter-field {
+            label for="rotate_after_days" { "When values of secrets are to be replaced that say nothing else" }
+            select #rotate_after_days name="rotate_after_days" {
+                @for (days, words) in ROTATION { option value=(days) selected[days == chosen] { (words) } }
+                @if ROTATION.iter().all(|(days, _)| *days != chosen) { option value=(chosen) selected { "After " (chosen) " days" } }
+            }
         }
     }
 }
