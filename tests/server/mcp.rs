@@ -265,3 +265,45 @@ async fn an_assistant_that_knows_nothing_finds_its_way() {
         assert!(described.contains(&known), "{path}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_assistant_of_one_environment_works_there_and_nowhere_else() {
+    let app = App::start();
+    let admin = app.admin();
+    admin.put("/api/v1/environments/test", json!({})).await.expect(201);
+    admin.deploy("live", "Deno.serve(() => { console.log('live'); return new Response('ok'); })", json!({})).await;
+    let scopes = ["secrets:read", "secrets:request", "functions:read", "functions:write", "functions:invoke"];
+    let body = json!({ "name": "assistant", "scopes": scopes, "environments": ["test"] });
+    let made = admin.post("/api/v1/tokens", body).await.expect(201).json();
+    let assistant = admin.with_token(str(&made["token"]));
+    let there = json!({ "name": "fn", "environment": "test", "source": "Deno.serve(() => { console.log('tried'); return new Response('ok'); })" });
+    let deployed = tool(&assistant, NEW, "deploy_function", there).await;
+    assert_eq!(deployed["structuredContent"]["active_in"], json!(["test"]), "{deployed}");
+    let invoked = tool(&assistant, NEW, "invoke_function", json!({ "name": "fn", "environment": "test" })).await;
+    let invocation = &invoked["structuredContent"]["invocation"];
+    let logs = tool(&assistant, NEW, "read_logs", json!({ "name": "fn", "invocation": invocation })).await;
+    assert_eq!(logs["structuredContent"]["items"][0]["text"], "tried", "{logs}");
+    let listed = tool(&assistant, NEW, "list_functions", json!({ "environment": "test" })).await;
+    let names: Vec<_> =
+        listed["structuredContent"]["items"].as_array().unwrap().iter().map(|it| str(&it["name"])).collect();
+    assert_eq!(names, ["fn"], "{listed}");
+    assert_eq!(listed["structuredContent"]["items"][0]["active"][0]["environment"], "test");
+    // Nothing of production, by whatever way.
+    admin.get("/functions/v1/live").await.expect(200);
+    let of_live = admin.invocations("live", 1).await[0]["id"].clone();
+    for (name, arguments) in [
+        ("read_logs", json!({ "name": "live", "invocation": of_live })),
+        ("read_logs", json!({ "name": "fn", "invocation": of_live })),
+        ("read_logs", json!({ "name": "live" })),
+        ("list_functions", json!({ "environment": "production" })),
+        ("list_functions", json!({})),
+        ("invoke_function", json!({ "name": "live" })),
+        ("get_function", json!({ "name": "live" })),
+        ("list_secrets", json!({})),
+        ("request_secret", json!({ "name": "KEY", "reason": "x" })),
+        ("deploy_function", json!({ "name": "live", "source": "Deno.serve(() => new Response('evil'))" })),
+    ] {
+        let result = tool(&assistant, NEW, name, arguments.clone()).await;
+        assert!(result["isError"] == true && result.to_string().contains("forbidden"), "{name} {arguments}: {result}");
+    }
+}

@@ -11,8 +11,9 @@ use zeroize::Zeroizing;
 
 use super::data;
 use super::tools::{
-    Audit, Confirmation, Cursor, DELETE_SECRET, DeleteSecret, Deleted, Deploy, FindProvider, Health, Invoke, Invoked,
-    ListSecrets, Logs, OneFunction, OneRequest, OneSecret, PUT_SECRET, Providers, PutSecret, REQUEST_SECRET, RollBack,
+    Audit, Confirmation, DELETE_SECRET, DeleteSecret, Deleted, Deploy, FindProvider, Health, Invoke, Invoked,
+    ListFunctions, ListSecrets, Logs, OneFunction, OneRequest, OneSecret, PUT_SECRET, Providers, PutSecret,
+    REQUEST_SECRET, RollBack,
 };
 use crate::http::problem::ApiError;
 use crate::service::{AuditQuery, Caller, Error, OnceInput, PutInput, Service, Shown, Wished};
@@ -95,7 +96,11 @@ pub(super) async fn call(service: &Service, caller: &Caller, asked: Asked<'_>) -
             .await
         }
         "list_functions" => {
-            with(given, async |it: Cursor| service.list_functions(caller, it.cursor.as_deref(), ROWS).await).await
+            with(given, async |it: ListFunctions| match &it.environment {
+                Some(environment) => service.functions_in(caller, environment).await,
+                None => service.list_functions(caller, it.cursor.as_deref(), ROWS).await,
+            })
+            .await
         }
         "get_function" => with(given, async |it: OneFunction| service.get_function(caller, &it.name, None).await).await,
         "rollback_function" => {

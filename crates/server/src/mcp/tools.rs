@@ -185,10 +185,12 @@ pub(super) struct RollBack {
     pub(super) environment: Option<String>,
 }
 
-/// Which page of a list is meant.
+/// Which functions are meant.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Cursor {
+pub(super) struct ListFunctions {
+    /// Only those that are active in this environment; all if left out, which a token that is limited to environments cannot.
+    pub(super) environment: Option<String>,
     /// The `next_cursor` of the page before.
     pub(super) cursor: Option<String>,
 }
@@ -207,7 +209,7 @@ pub(super) struct OneFunction {
 pub(super) struct Logs {
     /// The function.
     pub(super) name: String,
-    /// Only of this invocation.
+    /// Only of this invocation. A token that is limited to environments must say which.
     pub(super) invocation: Option<String>,
     /// The newest so many, 1 to 200; 50 if left out.
     pub(super) limit: Option<u32>,
@@ -370,7 +372,7 @@ pub(super) static ALL: LazyLock<Vec<Tool>> = LazyLock::new(|| {
             "list_functions",
             "List functions",
             "The account's functions and what is active where.",
-            schema::of::<Cursor>(),
+            schema::of::<ListFunctions>(),
             schema::page::<wire::Function>(),
             Reads,
         ),

@@ -154,6 +154,16 @@ impl Service {
         Ok(Page { items: found.iter().map(|row| show::function(row, &active, &base)).collect(), next_cursor })
     }
 
+    /// The functions that are active in one environment, by name, as they are there.
+    pub(crate) async fn functions_in(&self, caller: &Caller, environment: &str) -> Result<Page<wire::Function>, Error> {
+        let environment = EnvironmentName::parse(environment)?;
+        let found = self.active_functions(caller, &environment).await?;
+        let active = self.active(&caller.actor.account, Some(&environment)).await?;
+        let base = self.gateway_base(caller).await?;
+        let items = found.iter().map(|row| show::function(&row.function, &active, &base)).collect();
+        Ok(Page { items, next_cursor: None })
+    }
+
     /// A function with its newest deployments and the source of deployment `number`, or else of the newest.
     pub(crate) async fn get_function(
         &self,

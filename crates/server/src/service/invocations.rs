@@ -62,15 +62,18 @@ impl Service {
         Ok(show::invocation(&function.name, &row))
     }
 
-    /// What one invocation printed.
+    /// What one invocation printed. Who is limited to environments may read of those there.
     pub(crate) async fn invocation_logs(
         &self,
         caller: &Caller,
         function: &str,
         id: &str,
     ) -> Result<Page<wire::LogLine>, Error> {
-        let function = self.readable_function(caller, function, None).await?;
         let account = &caller.actor.account;
+        // It may not be written yet.
+        self.recorder.flush().await;
+        let environment = self.store.invocation(account, id).await?.map(|row| row.environment);
+        let function = self.readable_function(caller, function, environment.as_ref()).await?;
         self.invocation_of(account, &function, id).await?;
         let lines = self.store.invocation_logs(account, id, limits::LOG_LINES_SHOWN).await?;
         Ok(Page { items: lines.iter().map(show::log_line).collect(), next_cursor: None })
