@@ -317,6 +317,14 @@ async fn the_same_value_elsewhere_is_found() {
     assert!(detail.contains("KEY in production") && !detail.contains(A), "{detail}");
     let named = admin.put("/api/v1/secrets/KEY_OF_MINE", json!({ "value": A })).await.expect(201).json();
     assert_eq!(codes(&named), ["same_value_elsewhere", "same_value_twice"]);
+    // By a file too, once it is stored: a preview would be a way to try thousands.
+    let file = |dry_run: bool| json!({ "text": format!("FROM_FILE={A}\n"), "environment": "test", "dry_run": dry_run });
+    let line = async |dry_run: bool| {
+        admin.post("/api/v1/secrets/import", file(dry_run)).await.expect(200).json()["lines"][0].clone()
+    };
+    assert_eq!(codes(&line(true).await), [] as [&str; 0]);
+    assert_eq!(codes(&line(false).await), ["same_value_elsewhere", "same_value_twice"]);
+    admin.delete("/api/v1/secrets/FROM_FILE?environment=test").await.expect(204);
     // A shared value is one value.
     put(&admin, "test", B).await;
     admin.post(SHARE, json!({ "environment": "test" })).await.expect(200);

@@ -32,16 +32,35 @@ impl Service {
 
     /// As [`Service::equal_values`], of what a put stored.
     pub(super) async fn same_value(&self, caller: &Caller, row: &SecretRow) -> Result<Vec<wire::Warning>, Error> {
-        let (Some(fingerprint), true) = (&row.facts.fingerprint, is_telling(&row.mask)) else { return Ok(Vec::new()) };
-        let found = self.store.secrets_with_value(&row.account, fingerprint, MOST).await?;
+        match &row.facts.fingerprint {
+            Some(fingerprint) => {
+                let place = (&row.environment, &row.name);
+                self.same_value_as(caller, place, fingerprint, &row.mask).await
+            }
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// As [`Service::equal_values`], of a value for a place.
+    pub(super) async fn same_value_as(
+        &self,
+        caller: &Caller,
+        place: (&EnvironmentName, &SecretName),
+        fingerprint: &[u8],
+        mask: &str,
+    ) -> Result<Vec<wire::Warning>, Error> {
+        if !is_telling(mask) {
+            return Ok(Vec::new());
+        }
+        let found = self.store.secrets_with_value(&caller.actor.account, fingerprint, MOST).await?;
         let may_know =
             |environment: &EnvironmentName| authorize(&caller.actor, Action::SecretGet, Some(environment)).is_ok();
         let others: Vec<_> = found
             .into_iter()
-            .filter(|(environment, name)| (environment, name) != (&row.environment, &row.name) && may_know(environment))
+            .filter(|(environment, name)| (environment, name) != place && may_know(environment))
             .collect();
         let (here, elsewhere): (Vec<_>, Vec<_>) =
-            others.into_iter().partition(|(environment, _)| *environment == row.environment);
+            others.into_iter().partition(|(environment, _)| environment == place.0);
         let mut warnings = Vec::new();
         if !elsewhere.is_empty() {
             let places = named(elsewhere.iter().map(|(environment, name)| format!("{name} in {environment}")));

@@ -100,7 +100,7 @@ pub(super) struct Checked {
     pub(super) environment: EnvironmentName,
     value: Value,
     pub(super) mask: String,
-    fingerprint: [u8; 32],
+    pub(super) fingerprint: [u8; 32],
     findings: Vec<Finding>,
     mode: Option<catalogue::Mode>,
     delivery: Option<Delivery>,

@@ -45,6 +45,8 @@ struct Reading {
 struct Entry {
     line: usize,
     warnings: Vec<Warning>,
+    /// Where else its value is stored.
+    equal: Vec<wire::Warning>,
     checked: Checked,
     permit: Permit,
 }
@@ -66,7 +68,7 @@ impl Service {
     /// Says what an import would do. It compares values with stored ones, so it is on record like an import.
     pub(crate) async fn preview_import(&self, caller: &Caller, input: ImportInput) -> Result<wire::Import, Error> {
         let key = self.keyring.account(&self.store, &caller.actor.account).await?;
-        let reading = self.read_import(caller, input, &key).await?;
+        let reading = self.read_import(caller, input, &key, false).await?;
         self.previews.take(&caller.actor.account, 1, Instant::now())?;
         self.environment(&caller.actor.account, &reading.environment).await?;
         let mut verdicts = Vec::with_capacity(reading.entries.len());
@@ -94,7 +96,7 @@ impl Service {
     pub(crate) async fn import_secrets(&self, caller: &Caller, input: ImportInput) -> Result<wire::Import, Error> {
         let key = self.keyring.account(&self.store, &caller.actor.account).await?;
         let skip_rejected = input.skip_rejected;
-        let reading = self.read_import(caller, input, &key).await?;
+        let reading = self.read_import(caller, input, &key, true).await?;
         self.environment(&caller.actor.account, &reading.environment).await?;
         let (account, environment) = (caller.actor.account.clone(), reading.environment.clone());
         let (report, sharers) = self
@@ -149,7 +151,7 @@ impl Service {
                 }
                 Ok(value) => {
                     let checked = check(caller, name, environment.clone(), value, PutInput::default(), &key)?;
-                    entries.push(Entry { line: index, warnings: Vec::new(), checked, permit });
+                    entries.push(Entry { line: index, warnings: Vec::new(), equal: Vec::new(), checked, permit });
                 }
                 Err(invalid) => broken.push(Invalid { field: format!("[{index}].value"), ..invalid }),
             }
@@ -171,7 +173,14 @@ impl Service {
         Ok(())
     }
 
-    async fn read_import(&self, caller: &Caller, input: ImportInput, key: &AccountKey) -> Result<Reading, Error> {
+    /// Where else a value is stored is told of what is stored here too: a preview that did would be a way to try thousands.
+    async fn read_import(
+        &self,
+        caller: &Caller,
+        input: ImportInput,
+        key: &AccountKey,
+        stores: bool,
+    ) -> Result<Reading, Error> {
         let environment = environment_or_production(input.environment.as_deref())?;
         let permit = self.permit(caller, Action::SecretImport, Some(&environment), "").await?;
         let format = format(input.format.as_deref(), &input.text)?;
@@ -183,7 +192,12 @@ impl Service {
             let permit = self.permit(caller, Action::SecretPut, Some(&environment), found.name.as_str()).await?;
             let settings = PutInput { delivery: input.delivery.clone(), ..PutInput::default() };
             let checked = check(caller, found.name, environment.clone(), found.value, settings, key)?;
-            entries.push(Entry { line: found.line, warnings: found.warnings, checked, permit });
+            let place = (&environment, &checked.name);
+            let equal = match stores {
+                true => self.same_value_as(caller, place, &checked.fingerprint, &checked.mask).await?,
+                false => Vec::new(),
+            };
+            entries.push(Entry { line: found.line, warnings: found.warnings, equal, checked, permit });
         }
         Ok(Reading { permit, environment, format, entries, rejected: import.rejected })
     }
@@ -296,7 +310,11 @@ impl Entry {
     fn line(&self, status: &str) -> wire::ImportLine {
         let read = self.warnings.iter().map(|warning| (warning.code(), warning.detail().to_owned()));
         let reviewed = self.checked.review().into_iter().map(|finding| (finding.code, finding.detail));
-        let warnings = read.chain(reviewed).map(|(code, detail)| wire::ImportWarning { code: code.to_owned(), detail });
+        let equal = self.equal.iter().map(|warning| (warning.code.as_str(), warning.detail.clone()));
+        let warnings = read
+            .chain(reviewed)
+            .chain(equal)
+            .map(|(code, detail)| wire::ImportWarning { code: code.to_owned(), detail });
         wire::ImportLine {
             line: self.line,
             name: Some(self.checked.name.to_string()),
