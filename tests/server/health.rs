@@ -59,6 +59,13 @@ async fn each_thing_that_should_be_done_is_told_once_and_in_order() {
     admin.deploy("reader", source, json!({ "access": "public" })).await;
     admin.deploy("second", source, json!({ "environment": "test", "secrets": ["NEW_KEY"] })).await;
 
+    // A slot that nobody reads, and one that somebody does.
+    let slots = json!({ "to": "staging" });
+    admin.put("/api/v1/environments/small", json!({})).await.expect(201);
+    put(&admin, "small", "WAITING_KEY", &random(40)).await;
+    admin.post("/api/v1/environments/small/clone", slots).await.expect(200);
+    admin.delete("/api/v1/environments/small").await.expect(204);
+
     const DAY: i64 = 24 * 60 * 60 * 1000;
     let mut database = Database::open(&app.server).await;
     let age = |name: &str, days: i64| {
@@ -97,13 +104,14 @@ async fn each_thing_that_should_be_done_is_told_once_and_in_order() {
             "medium publishable STRIPE_SECRET_KEY test",
             "medium due_soon SOON_KEY production",
             "medium duplicated SHARED_KEY production",
+            "low pending WAITING_KEY staging",
             "low duplicated FIRST_NAME test",
             "low unused UNUSED_KEY production",
             "low never_used NEVER_KEY production",
         ]
     );
-    assert_eq!(all["counts"], json!({ "high": 4, "medium": 5, "low": 3 }));
-    assert_eq!((&all["secrets"], &all["more"], &all["unused_days"]), (&json!(15), &json!(0), &json!(90)));
+    assert_eq!(all["counts"], json!({ "high": 4, "medium": 5, "low": 4 }));
+    assert_eq!((&all["secrets"], &all["more"], &all["unused_days"]), (&json!(16), &json!(0), &json!(90)));
     let found = |kind: &str| all["findings"].as_array().unwrap().iter().find(|found| found["kind"] == kind).unwrap();
     for (kind, detail, action) in [
         ("missing", "ABSENT_KEY in production has no value, and is read by reader.", "put"),

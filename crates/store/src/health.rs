@@ -179,6 +179,22 @@ reads! {
             .collect()
     }
 
+    /// Slots of one environment or of all that have no value, neither their own nor another's.
+    pub async fn open_slots(
+        conn, account: &AccountId, environment: Option<&EnvironmentName>,
+    ) -> Result<Vec<(EnvironmentName, SecretName)>> {
+        let query = sqlx::query(
+            "SELECT environment, name FROM secrets WHERE account = $1 AND version = 0 AND source IS NULL \
+             AND ($2 = '' OR environment = $2) ORDER BY environment, name LIMIT 1000",
+        );
+        let query = query.bind(account.as_str()).bind(environment.map_or("", EnvironmentName::as_str));
+        let rows = query.fetch_all(conn).await?;
+        let place = |row: &sqlx::any::AnyRow| {
+            Ok((row.parse("environment", EnvironmentName::parse)?, row.parse("name", SecretName::parse)?))
+        };
+        rows.iter().map(place).collect()
+    }
+
     /// Secrets that use the value of another environment which is for one of the provider's modes: environment, name and mode.
     pub async fn shared_modes(
         conn, account: &AccountId, environment: Option<&EnvironmentName>,

@@ -5,7 +5,7 @@
 mod rules;
 
 use crate::{Delivery, EnvironmentName, SecretName, Timestamp};
-pub use rules::{duplicated, examine, missing, of_mode};
+pub use rules::{duplicated, examine, missing, of_mode, pending};
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
@@ -65,6 +65,8 @@ pub enum Ailment {
     Publishable,
     /// It is to be replaced within a week.
     DueSoon,
+    /// A slot that waits for its value.
+    Pending,
     /// The same value elsewhere.
     Duplicated,
     /// Nothing used it for a long time.
@@ -85,6 +87,7 @@ impl Ailment {
             Self::SeenByAssistant => "seen_by_assistant",
             Self::Publishable => "publishable",
             Self::DueSoon => "due_soon",
+            Self::Pending => "pending",
             Self::Duplicated => "duplicated",
             Self::Unused => "unused",
             Self::NeverUsed => "never_used",

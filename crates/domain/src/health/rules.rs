@@ -167,6 +167,12 @@ pub fn missing(functions: &[String]) -> Complaint {
     )
 }
 
+/// What should be done about a slot that no function reads.
+pub fn pending() -> Complaint {
+    let advice = "Put a value, or delete the slot if nothing will need it.";
+    Complaint::new(Urgency::Low, Ailment::Pending, "waits for a value", Remedy::Put, advice)
+}
+
 /// What should be done about a secret whose value is stored elsewhere too.
 pub fn duplicated(environment: &EnvironmentName, others: &[(EnvironmentName, SecretName)]) -> Complaint {
     let places: Vec<_> = others.iter().map(|(environment, name)| format!("{name} in {environment}")).collect();

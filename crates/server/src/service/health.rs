@@ -36,9 +36,10 @@ impl Service {
             self.environment(account, environment).await?;
         }
         let patience = Patience { now: clock::now(), unused_days };
-        let (secrets, ailing, shared, equal, readings) = tokio::try_join!(
+        let (secrets, ailing, slots, shared, equal, readings) = tokio::try_join!(
             self.store.count_secrets_in(account, place),
             self.store.ailing_secrets(account, place, &patience),
+            self.store.open_slots(account, place),
             self.store.shared_modes(account, place),
             self.store.equal_values(account),
             self.store.active_reads(account, place),
@@ -49,7 +50,14 @@ impl Service {
             health::of_mode(&mode, &environment).map(|complaint| Found::new(environment, name, complaint))
         }));
         found.extend(duplicates(caller, place, equal));
-        found.extend(self.missing(account, readings).await?);
+        let missing = self.missing(account, readings).await?;
+        // One that functions read is missing, which is worse.
+        let is_missing = |slot: &(EnvironmentName, SecretName)| {
+            missing.iter().any(|found| (&found.environment, &found.name) == (&slot.0, &slot.1))
+        };
+        let slots = slots.into_iter().filter(|slot| !is_missing(slot));
+        found.extend(slots.map(|(environment, name)| Found::new(environment, name, health::pending())));
+        found.extend(missing);
         found.sort_by(|a, b| a.order().cmp(&b.order()));
         let count = |urgency| found.iter().filter(|found| found.complaint.urgency == urgency).count() as u64;
         let counts =

@@ -140,6 +140,7 @@ fn word(kind: &str) -> &'static str {
         "seen_by_assistant" => "Told an assistant",
         "publishable" => "Publishable",
         "due_soon" => "Due soon",
+        "pending" => "Waiting",
         "duplicated" => "Duplicated",
         "unused" => "Unused",
         _ => "Never used",

@@ -36,7 +36,7 @@ pub struct HealthCounts {
 pub struct HealthFinding {
     /// `missing` (a function reads it and it has no value), `overdue`, `badly_formatted`, `wrong_mode` (a test key in
     /// production or the other way round), `browser_exposed` (its name makes build tools publish it), `seen_by_assistant`, `publishable`, `due_soon`
-    /// (within a week), `duplicated`, `unused` (for `unused_days`) or `never_used`.
+    /// (within a week), `pending` (a slot without a value), `duplicated`, `unused` (for `unused_days`) or `never_used`.
     pub kind: String,
     /// `high`, `medium` or `low`.
     pub severity: String,
