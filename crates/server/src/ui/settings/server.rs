@@ -65,7 +65,7 @@ fn row(wall: &Wall) -> Markup {
                 div {
                     (sentence(&wall.keeps))
                     @if let Some(reason) = &wall.reason { p.small { b { "Why it is missing: " } (sentence(reason)) } }
-                    @if let Some(meaning) = &wall.meaning { p.small.muted { "Without it, " (sentence(meaning)) } }
+                    @if let Some(meaning) = &wall.meaning { p.small.muted { b { "Without it: " } (sentence(meaning)) } }
                 }
             }
         }
@@ -85,7 +85,7 @@ fn kept() -> Markup {
     html! {
         h2 { "What is kept, and for how long" }
         ul {
-            li { "Invocations and logs: " (limits::INVOCATIONS_KEPT_DAYS) " days, and of one function at most the newest " (limits::INVOCATIONS_KEPT) " invocations and " (mebibytes) " MiB of lines." }
+            li { "Invocations and logs: " (limits::INVOCATIONS_KEPT_DAYS) " days, and of one function at most the newest " (limits::INVOCATIONS_KEPT / 1_000) ",000 invocations and " (mebibytes) " MiB of lines." }
             li { "Their hourly sums: " (limits::HOURS_KEPT_DAYS) " days." }
             li { "The audit log: for ever." }
             li { "Versions of secrets: until they or the secret are destroyed." }
