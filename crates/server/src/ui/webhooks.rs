@@ -134,15 +134,17 @@ fn form(problems: &Problems, [name, url]: [&str; 2]) -> Markup {
     );
     let address = Field::new("url", "Address", html! { "An https address that takes messages by POST." }, problems);
     html! {
-        section.sheet aria-labelledby="add" {
+        section.sheet.narrow aria-labelledby="add" {
             h2 #add { "Add a webhook" }
             form method="post" action="/webhooks" {
                 (called.around(&html! { input #name name="name" value=(visible(name)) autocomplete="off" spellcheck="false" required aria-describedby=(called.described_by()) aria-invalid=[called.invalid()]; }))
                 (address.around(&html! { input #url name="url" type="url" value=(visible(url)) autocomplete="off" spellcheck="false" required aria-describedby=(address.described_by()) aria-invalid=[address.invalid()]; }))
-                fieldset {
+                fieldset.field {
                     legend { "Is told of" }
-                    @for event in WebhookEvent::ALL {
-                        p { label { input type="checkbox" name=(format!("event.{}", event.as_str())) value="1" checked; " " (words(*event)) } }
+                    div.checks {
+                        @for event in WebhookEvent::ALL {
+                            label.check { input type="checkbox" name=(format!("event.{}", event.as_str())) value="1" checked; (words(*event)) }
+                        }
                     }
                 }
                 p.actions { button.primary type="submit" { "Store webhook" } }

@@ -202,10 +202,12 @@ impl Known {
                 dl.facts {
                     div { dt { "Environment" } dd { (secret.environment) } }
                     @if let Some(from) = &secret.shared_from { div { dt { "Value" } dd { "Shared from " a href=(link(&format!("/secrets/{}", secret.name), &[("environment", from)])) { (from) } } } }
-                    @if secret.version > 0 { div { dt { "Version" } dd { (secret.version) } } }
+                    @if secret.version > 0 { div { dt { "Version" } dd { (secret.version) @if secret.publishable { " " span.badge { "Everyone may see it" } } } } }
+                    div { dt { "Functions" } dd { @if secret.delivery == "brokered" { "never hold it; it is sent to " span.mono { (secret.hosts.join(", ")) } " only" } @else { "hold it in their environment" } } }
                     div { dt { "Created" } dd { (time::full(&secret.created_at, session.now)) " by " (secret.created_by) } }
                     div { dt { "Updated" } dd { (time::full(&secret.updated_at, session.now)) " by " (secret.updated_by) } }
                     div { dt { "Last used" } dd { @match &secret.last_used_at { Some(time) => (session.ago(time)), None => "Never" } } }
+                    @if let Some(time) = &secret.rotate_by { div { dt { "Good until" } dd { (time::full(time, session.now)) } } }
                     @if let Some(days) = secret.rotate_after_days { div { dt { "Replace after" } dd { (days) " days" } } }
                     div { dt { "Used by" } dd.links {
                         @if secret.functions.is_empty() { "No function that is active in " (secret.environment) " names it." }
@@ -213,6 +215,7 @@ impl Known {
                     } }
                     @if !secret.note.is_empty() { div { dt { "Note" } dd.prose { (visible(&secret.note)) } } }
                 }
+                @if !secret.findings.is_empty() { p.notice.warn { "Something about this value is odd. " a href=(link("/health", &[("environment", &secret.environment)])) { "See what, and what to do" } } }
                 p { a href=(link("/audit", &[("resource", &secret.name)])) { "Everything that was done to it" } }
             }
         }
