@@ -145,7 +145,9 @@ struct Document {
 fn may_redirect(uri: &str) -> bool {
     let Ok(url) = Url::parse(uri) else { return false };
     let plain = url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
-    let clean = uri.len() <= URI_BYTES && uri.bytes().all(|byte| byte.is_ascii_graphic());
+    // RFC 3986 has no place for these; a page or a program could take them for something else.
+    let fits = |byte: u8| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte);
+    let clean = uri.len() <= URI_BYTES && uri.bytes().all(fits);
     let place = match url.scheme() {
         "https" => url.has_host(),
         "http" => is_this_machine(&url),
