@@ -3,10 +3,13 @@
 // service is a stand-in on this machine, reached by its real name over TLS.
 
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
+import { promisify } from "node:util";
 
 import * as modern from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
@@ -17,9 +20,10 @@ import { HOSTS, providers, startHosts } from "../browser/authority.mjs";
 import { BINARY, ROOT, login, startBrowser, startServer, watchedContext } from "../browser/harness.mjs";
 
 // Put together here, so that no scanner takes this file for one that holds a key.
-const KEYS = [1, 2, 3].map((n) => ["SG", `canarycanarycanary123${n}`, `canarycanarycanarycanarycanarycanary123456${n}`].join("."));
+const KEYS = [1, 2, 3, 4].map((n) => ["SG", `canarycanarycanary123${n}`, `canarycanarycanarycanarycanarycanary123456${n}`].join("."));
 const ASSISTANT = ["secrets:read", "secrets:request", "functions:read", "functions:write", "functions:invoke"];
 const NAMED = { name: "conversation", version: "1.0.0" };
+const INSPECTOR = createRequire(import.meta.url).resolve("@modelcontextprotocol/inspector-cli/build/cli.js");
 
 let folder, hosts, server, browser, person, source;
 
@@ -153,3 +157,22 @@ test("by `tresor mcp`, as an assistant starts it", async () => {
   const client = new modern.Client(NAMED, { versionNegotiation: { mode: "auto" } });
   await during(client, new StdioClientTransport({ command: BINARY, args: ["mcp"], env }), () => conversation(client, byLink, "mail-stdio", KEYS[2]));
 });
+
+/** The inspector's command line as a client: one process for each call. */
+function inspector(bearer) {
+  const run = async (method, ...more) => {
+    const args = [INSPECTOR, "--cli", `${server.url}/mcp`, "--transport", "http", "--header", `Authorization: Bearer ${bearer}`, "--method", method, ...more];
+    // It looks for its own version from where it is started.
+    const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 1 << 24, cwd: path.dirname(INSPECTOR) });
+    return JSON.parse(stdout);
+  };
+  const named = (option, values) => Object.entries(values).flatMap(([name, value]) => [option, `${name}=${JSON.stringify(value)}`]);
+  return {
+    listTools: () => run("tools/list"),
+    callTool: ({ name, arguments: args }) => run("tools/call", "--tool-name", name, ...named("--tool-arg", args)),
+    getPrompt: ({ name, arguments: args }) => run("prompts/get", "--prompt-name", name, ...Object.entries(args).flatMap(([key, value]) => ["--prompt-args", `${key}=${value}`])),
+    readResource: ({ uri }) => run("resources/read", "--uri", uri),
+  };
+}
+
+test("by the inspector's command line", () => token("inspector").then((bearer) => conversation(inspector(bearer), byLink, "mail-inspector", KEYS[3])));
