@@ -129,7 +129,7 @@ fn form(problems: &Problems, [name, url]: [&str; 2]) -> Markup {
     let called = Field::new(
         "name",
         "Name",
-        html! { "Small letters, digits and dashes. One that is there is changed." },
+        html! { "Small letters, digits and hyphens. One that is there is changed." },
         problems,
     );
     let address = Field::new("url", "Address", html! { "An https address that takes messages by POST." }, problems);
