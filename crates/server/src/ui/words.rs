@@ -12,8 +12,8 @@ use super::text::{self, visible};
 pub(super) fn is_logged(action: Action) -> bool {
     use Action::{
         AccountList, AuditList, ClientList, ConfirmationGet, FunctionGet, FunctionInvoke, FunctionList,
-        FunctionPublish, GroupList, InvocationList, IssuerList, MemberList, SecretGet, SecretList, SecretRequestGet,
-        SecretRequestList, SecretSend, SettingsGet, TokenList, WallList, WebhookList,
+        FunctionPublish, GroupList, InvocationList, IssuerList, KeyGet, MemberList, SecretGet, SecretList,
+        SecretRequestGet, SecretRequestList, SecretSend, SettingsGet, TokenList, WallList, WebhookList,
     };
     !matches!(
         action,
@@ -28,6 +28,7 @@ pub(super) fn is_logged(action: Action) -> bool {
             | GroupList
             | InvocationList
             | IssuerList
+            | KeyGet
             | MemberList
             | SecretGet
             | SecretList
