@@ -95,7 +95,8 @@ test("revision 2025-11-25, and the end of what was granted", async () => {
     const refused = await client.callTool({ name: "put_secret", arguments: { name: "MAIL_KEY", value: "x" } });
     assert.ok(refused.isError && refused.content[0].text.includes("secrets:write"));
     // An access token that ended is renewed without anybody being asked.
-    kept.tokens.access_token = `${kept.tokens.access_token.slice(0, -1)}0`;
+    const [all, last] = [kept.tokens.access_token, kept.tokens.access_token.at(-1)];
+    kept.tokens.access_token = `${all.slice(0, -1)}${last === "0" ? "1" : "0"}`;
     const before = kept.tokens.refresh_token;
     await client.listTools();
     assert.notEqual(kept.tokens.refresh_token, before);
