@@ -47,7 +47,9 @@ async function fill() {
   for (let at = 0; at < FUNCTIONS; at += 1) await api("PUT", `/api/v1/functions/bench-${at}`, { source, access: "public" });
   await stop(child);
   const sql = (await readFile(new URL("ui.sql", import.meta.url), "utf8")).replaceAll(":now", String(Date.now()));
-  await promisify(execFile)("sqlite3", [join(data, "tresor.db"), sql], { maxBuffer: 1 << 20 });
+  const running = promisify(execFile)("sqlite3", ["-bail", join(data, "tresor.db")]);
+  running.child.stdin.end(sql);
+  await running;
 }
 
 /** One request: its milliseconds to the last byte, and its size. */
