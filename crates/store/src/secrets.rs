@@ -233,8 +233,9 @@ reads! {
         conn, account: &AccountId, fingerprint: &[u8], limit: u32,
     ) -> Result<Vec<(EnvironmentName, SecretName)>> {
         let query = sqlx::query(
-            "SELECT s.environment, s.name FROM secret_versions v JOIN secrets s ON s.account = v.account \
-             AND s.id = v.secret_id AND s.version = v.version WHERE v.account = $1 AND v.fingerprint = $2 \
+            // CROSS JOIN: SQLite would go through all secrets of the account instead, in the order that is asked for. Every put asks this.
+            "SELECT s.environment, s.name FROM secret_versions v CROSS JOIN secrets s WHERE v.account = $1 \
+             AND v.fingerprint = $2 AND s.account = v.account AND s.id = v.secret_id AND s.version = v.version \
              ORDER BY s.environment, s.name LIMIT $3",
         );
         let query = query.bind(account.as_str()).bind(fingerprint).bind(i64::from(limit));
