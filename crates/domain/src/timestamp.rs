@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
+/// A day of 24 hours.
+pub const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
+
 /// Milliseconds since 1970-01-01T00:00:00Z. Shown as RFC 3339 in UTC with millisecond precision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Timestamp(i64);
@@ -21,6 +24,12 @@ impl Timestamp {
     #[must_use]
     pub fn plus_millis(self, millis: i64) -> Self {
         Self::from_millis(self.0.saturating_add(millis))
+    }
+
+    /// This time moved by `days` of 24 hours (may be negative).
+    #[must_use]
+    pub fn plus_days(self, days: i64) -> Self {
+        self.plus_millis(days.saturating_mul(DAY_MILLIS))
     }
 
     /// Parses RFC 3339; any offset is accepted and turned into UTC.

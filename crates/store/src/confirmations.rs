@@ -44,11 +44,7 @@ fn confirmation_row(row: &AnyRow) -> Result<ConfirmationRow> {
         resource: row.col("resource")?,
         version: row.number("version")?,
         status: row.parse("status", ConfirmationStatus::parse)?,
-        requester: RequesterRow {
-            kind: row.col("requester_kind")?,
-            id: row.col("requester_id")?,
-            name: row.col("requester_name")?,
-        },
+        requester: RequesterRow::read(row)?,
         created_at: row.time("created_at")?,
         expires_at: row.time("expires_at")?,
         resolved_at: row.maybe_time("resolved_at")?,

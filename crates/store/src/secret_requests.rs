@@ -48,6 +48,13 @@ pub struct SecretRequestRow {
     pub told_at: Option<Timestamp>,
 }
 
+impl RequesterRow {
+    /// As every table of what somebody asked for has it.
+    pub(crate) fn read(row: &AnyRow) -> Result<Self> {
+        Ok(Self { kind: row.col("requester_kind")?, id: row.col("requester_id")?, name: row.col("requester_name")? })
+    }
+}
+
 fn request_row(row: &AnyRow) -> Result<SecretRequestRow> {
     Ok(SecretRequestRow {
         id: row.col("id")?,
@@ -57,11 +64,7 @@ fn request_row(row: &AnyRow) -> Result<SecretRequestRow> {
         reason: row.col("reason")?,
         obtain_url: row.col("obtain_url")?,
         status: row.parse("status", SecretRequestStatus::parse)?,
-        requester: RequesterRow {
-            kind: row.col("requester_kind")?,
-            id: row.col("requester_id")?,
-            name: row.col("requester_name")?,
-        },
+        requester: RequesterRow::read(row)?,
         created_at: row.time("created_at")?,
         expires_at: row.time("expires_at")?,
         resolved_at: row.maybe_time("resolved_at")?,

@@ -4,17 +4,16 @@
 
 mod rules;
 
+use crate::timestamp::DAY_MILLIS;
 use crate::{Delivery, EnvironmentName, SecretName, Timestamp};
 pub use rules::{duplicated, examine, missing, of_mode, pending};
-
-const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
 /// For how many days nothing may use a secret before that is told, if nobody says otherwise.
 pub const UNUSED_DAYS: u32 = 90;
 /// From how many days before it is due a value is said to be due soon.
 pub const SOON_DAYS: i64 = 7;
 /// A secret that is younger need not have been used.
-const NEW_MILLIS: i64 = DAY_MILLIS;
+const NEW_DAYS: i64 = 1;
 
 /// How soon something should be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -181,17 +180,17 @@ pub struct Patience {
 impl Patience {
     /// What was not used since then is unused.
     pub fn unused_before(&self) -> Timestamp {
-        self.now.plus_millis(-i64::from(self.unused_days) * DAY_MILLIS)
+        self.now.plus_days(-i64::from(self.unused_days))
     }
 
     /// What came later need not have been used yet.
     pub fn new_since(&self) -> Timestamp {
-        self.now.plus_millis(-NEW_MILLIS)
+        self.now.plus_days(-NEW_DAYS)
     }
 
     /// What is due before then is due soon.
     pub fn soon_until(&self) -> Timestamp {
-        self.now.plus_millis(SOON_DAYS * DAY_MILLIS)
+        self.now.plus_days(SOON_DAYS)
     }
 
     fn days_since(&self, time: Timestamp) -> String {

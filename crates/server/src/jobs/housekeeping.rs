@@ -12,16 +12,13 @@ use crate::service::{Error, Service};
 const EVERY: Duration = Duration::from_secs(60);
 /// Puts come first: deleting what is old takes a tenth of the writer's time at most.
 const BETWEEN_SLICES: Duration = Duration::from_millis(150);
-const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
-const KEEP_INVOCATIONS_MILLIS: i64 = limits::INVOCATIONS_KEPT_DAYS * DAY_MILLIS;
-const KEEP_HOURS_MILLIS: i64 = limits::HOURS_KEPT_DAYS * DAY_MILLIS;
 /// How many of its requests are kept.
 const KEEP_EGRESS: u32 = 100_000;
 /// How long an `Idempotency-Key` is remembered.
-const KEEP_IDEMPOTENCY_MILLIS: i64 = 24 * 60 * 60 * 1000;
+const KEEP_IDEMPOTENCY_DAYS: i64 = 1;
 
 /// How long secret requests are kept after they expired.
-const KEEP_REQUESTS_MILLIS: i64 = 90 * 24 * 60 * 60 * 1000;
+const KEEP_REQUESTS_DAYS: i64 = 90;
 
 /// Runs until `stop`.
 pub(crate) async fn housekeeping(service: Service, stop: CancellationToken) {
@@ -51,10 +48,10 @@ async fn once(service: &Service) -> Result<(), Error> {
             Box::pin(async move {
                 tx.prune_sessions(now).await?;
                 tx.prune_drafts(now).await?;
-                tx.prune_clients(now.plus_millis(-KEEP_REQUESTS_MILLIS)).await?;
-                tx.prune_confirmations(now.plus_millis(-KEEP_REQUESTS_MILLIS)).await?;
-                tx.prune_secret_requests(now.plus_millis(-KEEP_REQUESTS_MILLIS)).await?;
-                tx.prune_idempotency(now.plus_millis(-KEEP_IDEMPOTENCY_MILLIS)).await?;
+                tx.prune_clients(now.plus_days(-KEEP_REQUESTS_DAYS)).await?;
+                tx.prune_confirmations(now.plus_days(-KEEP_REQUESTS_DAYS)).await?;
+                tx.prune_secret_requests(now.plus_days(-KEEP_REQUESTS_DAYS)).await?;
+                tx.prune_idempotency(now.plus_days(-KEEP_IDEMPOTENCY_DAYS)).await?;
                 Ok::<_, Error>(())
             })
         })
@@ -74,7 +71,7 @@ async fn once(service: &Service) -> Result<(), Error> {
 }
 
 async fn prune(service: &Service, account: AccountId) -> Result<(), Error> {
-    let oldest = clock::now().plus_millis(-KEEP_INVOCATIONS_MILLIS);
+    let oldest = clock::now().plus_days(-limits::INVOCATIONS_KEPT_DAYS);
     for function in service.store.functions(&account, None, limits::FUNCTIONS_PER_ACCOUNT as u32).await? {
         let mut more = true;
         while more {
@@ -101,7 +98,7 @@ async fn prune(service: &Service, account: AccountId) -> Result<(), Error> {
         .write(move |tx| {
             Box::pin(async move {
                 tx.prune_version_sets(&account, oldest).await?;
-                tx.prune_hours(&account, clock::now().plus_millis(-KEEP_HOURS_MILLIS)).await?;
+                tx.prune_hours(&account, clock::now().plus_days(-limits::HOURS_KEPT_DAYS)).await?;
                 Ok::<_, Error>(())
             })
         })

@@ -10,7 +10,6 @@ use store::DueRow;
 use super::{Caller, Error, Service, webhooks};
 use crate::clock;
 
-const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 /// Most that are told of in one write; the rest comes with the next.
 const AT_ONCE: u32 = 200;
 
@@ -84,5 +83,5 @@ async fn tell(
 }
 
 fn soon_after(now: Timestamp) -> Timestamp {
-    now.plus_millis(SOON_DAYS * DAY_MILLIS)
+    now.plus_days(SOON_DAYS)
 }

@@ -19,7 +19,7 @@ use crate::clock;
 use crate::wire::{self, Page};
 
 /// How long a request can be answered.
-const OPEN_MILLIS: i64 = 7 * 24 * 60 * 60 * 1000;
+const OPEN_DAYS: i64 = 7;
 /// How often a waiting reader looks for what another node has done.
 pub(super) const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const OBTAIN_URL_BYTES: usize = 2_048;
@@ -77,7 +77,7 @@ impl Service {
             status: SecretRequestStatus::Pending,
             requester: requester(caller),
             created_at: permit.time(),
-            expires_at: permit.time().plus_millis(OPEN_MILLIS),
+            expires_at: permit.time().plus_days(OPEN_DAYS),
             resolved_at: None,
             resolved_by: None,
             told_at: None,

@@ -55,6 +55,12 @@ pub(super) fn link(path: &str, query: &[(&str, &str)]) -> String {
     if pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", pairs.join("&")) }
 }
 
+/// What somebody listed, parted by spaces, lines or commas.
+pub(super) fn listed(typed: &str) -> Vec<String> {
+    let words = typed.split(|c: char| c.is_whitespace() || c == ',').filter(|word| !word.is_empty());
+    words.map(str::to_owned).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::{link, sentence, visible};

@@ -20,8 +20,6 @@ use crate::service::{AuditQuery, Service};
 use crate::wire::AuditEntry;
 use proof::Proof;
 
-const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
-
 /// `GET /audit`
 pub(super) async fn show(
     State(service): State<Service>,
@@ -101,7 +99,7 @@ impl<'a> Look<'a> {
             resource: given(self.resource),
             since: day(self.from),
             // The whole of the last day.
-            until: day(self.to).map(|day| day.plus_millis(DAY_MILLIS)),
+            until: day(self.to).map(|day| day.plus_days(1)),
         }
     }
 

@@ -8,7 +8,7 @@ use maud::{Markup, html};
 
 use crate::http::problem::ApiError;
 use crate::service::Error;
-use crate::ui::text::{sentence, visible};
+use crate::ui::text::{listed, sentence, visible};
 use crate::wire::Environment;
 
 /// What was wrong with a form.
@@ -217,12 +217,7 @@ pub(super) fn hosts(typed: &str, problems: &Problems) -> Markup {
 
 /// The hosts that were typed; none if the field was left empty.
 pub(super) fn hosts_of(typed: &str) -> Option<Vec<String>> {
-    let hosts: Vec<_> = typed
-        .split(|c: char| c.is_whitespace() || c == ',')
-        .filter(|host| !host.is_empty())
-        .map(str::to_owned)
-        .collect();
-    Some(hosts).filter(|hosts| !hosts.is_empty())
+    Some(listed(typed)).filter(|hosts| !hosts.is_empty())
 }
 
 /// After how many days it should be replaced.

@@ -1,6 +1,7 @@
 //! How old a value is, and when it should be replaced.
 
 use domain::Timestamp;
+use domain::health::SOON_DAYS;
 use maud::{Markup, html};
 
 use crate::service::DueCounts;
@@ -9,15 +10,13 @@ use crate::ui::text::link;
 use crate::ui::time;
 use crate::wire::Secret;
 
-const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
-
 /// When a value should be replaced, if somebody said so.
 fn due(secret: &Secret, usual: Option<u32>) -> Option<Timestamp> {
     if let Some(time) = &secret.rotate_by {
         return Timestamp::parse(time);
     }
     let days = i64::from(secret.rotate_after_days.or(usual)?);
-    Some(Timestamp::parse(&secret.value_at)?.plus_millis(days * DAY_MILLIS))
+    Some(Timestamp::parse(&secret.value_at)?.plus_days(days))
 }
 
 /// What is most pressing of several environments.
@@ -29,7 +28,7 @@ pub(super) fn of(session: &Session, secrets: &[Secret], usual: Option<u32>) -> M
             Some(due) if due < session.now => span.badge.bad { "Overdue since " (time::span(due, session.now)) },
             Some(due) => span { "Due in " (time::span(due, session.now)) },
             None => @if let Some(oldest) = oldest.and_then(Timestamp::parse) {
-                span.muted { @if oldest.plus_millis(DAY_MILLIS) > session.now { "New" } @else { (time::span(oldest, session.now)) " old" } }
+                span.muted { @if oldest.plus_days(1) > session.now { "New" } @else { (time::span(oldest, session.now)) " old" } }
             },
         }
     }
@@ -41,7 +40,7 @@ pub(super) fn notice(session: &Session, secret: &Secret, usual: Option<u32>) -> 
     html! {
         @match due {
             Some(due) if due < session.now => p.notice.bad role="note" { "Its value was to be replaced " (time::span(due, session.now)) " ago." },
-            Some(due) if due < session.now.plus_millis(7 * DAY_MILLIS) => p.notice.warn role="note" { "Its value is to be replaced in " (time::span(due, session.now)) "." },
+            Some(due) if due < session.now.plus_days(SOON_DAYS) => p.notice.warn role="note" { "Its value is to be replaced in " (time::span(due, session.now)) "." },
             _ => {}
         }
     }

@@ -11,7 +11,7 @@ use crate::ui::form::{Fields, Params};
 use crate::ui::layout::{self, ErrorPage};
 use crate::ui::secrets::fields::{Field, Problems};
 use crate::ui::session::Session;
-use crate::ui::text::visible;
+use crate::ui::text::{listed, visible};
 use crate::wire::{Group, Member, Page, PutGroup, PutMember};
 
 const PATH: &str = "/settings/people";
@@ -67,8 +67,7 @@ pub(in crate::ui) async fn put_group(
         members: fields.lines("members"),
         ..Typed::default()
     };
-    let members = typed.members.split(|c: char| c.is_whitespace() || c == ',').filter(|name| !name.is_empty());
-    let input = PutGroup { members: members.map(str::to_owned).collect() };
+    let input = PutGroup { members: listed(&typed.members) };
     let done = service.put_group(&session.caller, &typed.group, input).await.map(drop);
     answer(&service, &session, done, typed, "group").await
 }

@@ -20,7 +20,6 @@ use crate::wire::{CreateToken, CreatedToken, Environment, Token};
 const SCOPE: &str = "scope.";
 const ENVIRONMENT: &str = "environment.";
 
-const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 /// Days until a token expires; none for never.
 const LIVES: [(&str, &str); 4] = [("30", "In 30 days"), ("90", "In 90 days"), ("365", "In a year"), ("", "Never")];
 
@@ -75,7 +74,7 @@ pub(in crate::ui) async fn create(
         scopes: typed.scopes.clone(),
         environments: Some(typed.environments.clone()).filter(|names| !names.is_empty()),
         member: Some(typed.member.clone()).filter(|name| !name.is_empty()),
-        expires_at: days.map(|days| session.now.plus_millis(days * DAY_MILLIS).to_string()),
+        expires_at: days.map(|days| session.now.plus_days(days).to_string()),
         format: None,
     };
     match service.create_token(&session.caller, input).await {
