@@ -53,6 +53,7 @@ mod mcp_hostile;
 mod oauth;
 mod openapi;
 mod overlap;
+mod overlap_names;
 mod pains;
 mod postgres;
 mod refused;

@@ -1,6 +1,6 @@
 //! Values before the current ones that functions still get: for how long, and which version.
 
-use domain::{AccountId, EnvironmentName, Overlap, SecretId, Timestamp};
+use domain::{AccountId, EnvironmentName, Overlap, SecretId, SecretName, Timestamp};
 use sqlx::any::AnyRow;
 
 use crate::columns::{Columns, int, millis};
@@ -29,6 +29,35 @@ pub(crate) fn previous(row: &AnyRow) -> Result<Option<Previous>> {
 }
 
 reads! {
+    /// Whether functions of an environment may get, under whichever name, the value before of the secret of this name: its own, or of the one
+    /// whose value it uses.
+    pub async fn overlaps(
+        conn, account: &AccountId, environment: &EnvironmentName, name: &SecretName,
+    ) -> Result<bool> {
+        let query = sqlx::query(
+            "SELECT count(*) AS n FROM secrets s JOIN secret_overlaps w ON w.account = s.account \
+             AND (w.secret_id = s.id OR w.secret_id = s.source) \
+             WHERE s.account = $1 AND s.environment = $2 AND s.name = $3",
+        );
+        let query = query.bind(account.as_str()).bind(environment.as_str()).bind(name.as_str());
+        Ok(query.fetch_one(conn).await?.number("n")? > 0)
+    }
+
+    /// The environments, by name, in which functions may get the value before of `secret`, which is there or whose value is used
+    /// there, and in which a secret of the name `taken` is.
+    pub async fn overlaps_beside(
+        conn, account: &AccountId, secret: &SecretId, taken: &SecretName,
+    ) -> Result<Vec<EnvironmentName>> {
+        let query = sqlx::query(
+            "SELECT DISTINCT s.environment FROM secrets s JOIN secret_overlaps w ON w.account = s.account \
+             AND (w.secret_id = s.id OR w.secret_id = s.source) \
+             JOIN secrets t ON t.account = s.account AND t.environment = s.environment AND t.name = $3 \
+             WHERE s.account = $1 AND (s.id = $2 OR s.source = $2) ORDER BY s.environment",
+        );
+        let query = query.bind(account.as_str()).bind(secret.as_str()).bind(taken.as_str());
+        query.fetch_all(conn).await?.iter().map(|row| row.parse("environment", EnvironmentName::parse)).collect()
+    }
+
     /// When the next of the values before ends that functions of an environment get at `now`. `None` if they get none.
     pub async fn overlap_end(
         conn, account: &AccountId, environment: &EnvironmentName, now: Timestamp,

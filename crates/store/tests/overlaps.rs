@@ -68,6 +68,27 @@ async fn overlaps(db: Database) {
     assert_eq!(end(&production, 2_000).await, None);
     assert_eq!(store.previous_values(&id, &production, time(0)).await.unwrap()[0].ciphertext, b"old");
 
+    // Where names are kept free for them, also where the value is used only.
+    for (place, name, overlaps) in [
+        (&production, "A", true),
+        (&production, "B", true),
+        (&test, "B", true),
+        (&test, "A", false),
+        (&production, "C", false),
+    ] {
+        assert_eq!(store.overlaps(&id, place, &secret_name(name)).await.unwrap(), overlaps, "{name} in {place}");
+    }
+    let taken = secret_name("B_PREVIOUS");
+    let beside = async || store.overlaps_beside(&id, &rows[1].id, &taken).await.unwrap();
+    assert_eq!(beside().await, []);
+    for place in ["test", "production"] {
+        let row = secret_row(&id, place, "B_PREVIOUS");
+        tx!(store, |tx| tx.insert_secret(&row, b"c").await).unwrap();
+    }
+    assert_eq!(beside().await, [production.clone(), test.clone()]);
+    assert_eq!(store.overlaps_beside(&id, &rows[0].id, &secret_name("A_PREVIOUS")).await.unwrap(), []);
+    assert_eq!(store.overlaps_beside(&other, &rows[1].id, &taken).await.unwrap(), []);
+
     // What was brokered, or is now, is not among them.
     for (table, key) in [("secrets", "id"), ("secret_versions", "secret_id")] {
         db.raw(format!("UPDATE {table} SET delivery = 'brokered' WHERE account = 'acc' AND {key} = '{}'", rows[0].id))

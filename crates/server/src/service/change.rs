@@ -34,7 +34,7 @@ impl Service {
         let settings =
             Settings::check(input.note, input.version_note, input.rotate_after_days, input.rotate_by, input.overlap)?;
         let settings = Settings { publishable: input.publishable, ..settings };
-        let (account, scope) = (caller.actor.account.clone(), environment.clone());
+        let (account, scope, actor) = (caller.actor.account.clone(), environment.clone(), caller.actor.clone());
         let (row, affected) = self
             .store
             .write(move |tx| {
@@ -52,7 +52,7 @@ impl Service {
                     changed.updated_at = permit.time();
                     changed.updated_by = permit.actor_name();
                     tx.update_secret(&changed).await?;
-                    overlap::keep(tx, Some(&row), &changed).await?;
+                    overlap::keep(tx, &actor, Some(&row), &changed).await?;
                     changed.revision += 1;
                     let event = permit.done().detail("version", changed.version);
                     let told = changed.facts.publishable != row.facts.publishable;

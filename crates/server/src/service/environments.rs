@@ -68,7 +68,7 @@ impl Service {
         if from == to {
             return Err(Invalid::new("to", "clone_to_itself", "must be another environment").into());
         }
-        let account = caller.actor.account.clone();
+        let (account, actor) = (caller.actor.account.clone(), caller.actor.clone());
         let cloned = self
             .store
             .write(move |tx| {
@@ -87,21 +87,30 @@ impl Service {
                     let mut rows = tx.secrets(&account, Some(&from), None, most).await?;
                     rows.retain(|row| !there.contains(&row.name));
                     room(tx, &account, rows.len() as u64).await?;
-                    let (now, actor) = (permit.time(), permit.actor_name());
+                    let (now, by) = (permit.time(), permit.actor_name());
+                    let mut broken = Vec::new();
                     for row in &rows {
                         let slot = SecretRow {
                             id: SecretId::new(new_id()),
                             environment: environment.name.clone(),
                             created_at: now,
-                            created_by: actor.clone(),
+                            created_by: by.clone(),
                             updated_at: now,
-                            updated_by: actor.clone(),
+                            updated_by: by.clone(),
                             overlap: row.overlap,
                             ..slot_like(row)
                         };
                         let next = first_version(tx, &account, &row.name).await?;
                         tx.insert_slot(&slot, next).await?;
-                        overlap::keep(tx, None, &slot).await?;
+                        let told = |invalid: Invalid| Invalid {
+                            field: "to".to_owned(),
+                            detail: format!("must not get {}, which {}", slot.name, invalid.detail),
+                            ..invalid
+                        };
+                        overlap::keep_one_of(tx, &actor, &slot, &mut broken, told).await?;
+                    }
+                    if !broken.is_empty() {
+                        return Err(Error::Invalid(broken));
                     }
                     let event = permit.done().detail("to", &environment.name).detail("slots", rows.len());
                     tx.append_audit(&event).await?;

@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 
 use domain::audit::AuditEvent;
 use domain::overlap::{may_overlap, previous_name, previous_of};
-use domain::{AccountId, Delivery, EnvironmentName, Invalid, SecretName, Timestamp, Value};
+use domain::{AccountId, Actor, Delivery, EnvironmentName, Invalid, SecretName, Timestamp, Value};
 use envelope::AccountKey;
 use store::{Previous, SecretRow, StoredValue};
 
-use super::share::open;
+use super::share::{list, open};
 use super::{Error, Service};
 
 /// What a row has of it after its value was replaced at `now`. What was brokered never gets into functions' environment.
@@ -31,35 +31,75 @@ pub(super) fn told(event: AuditEvent, row: &SecretRow) -> AuditEvent {
 }
 
 /// Keeps what a row that was just written has of it. `before` is the row as it was; none of it stands if the rules are broken.
-pub(super) async fn keep(tx: &mut store::Tx, before: Option<&SecretRow>, row: &SecretRow) -> Result<(), Error> {
-    check(tx, row).await?;
+pub(super) async fn keep(
+    tx: &mut store::Tx,
+    actor: &Actor,
+    before: Option<&SecretRow>,
+    row: &SecretRow,
+) -> Result<(), Error> {
+    if row.overlap.is_some() {
+        may_overlap(&row.name, row.delivery)?;
+    }
     let had = before.map(|before| (before.overlap, &before.previous));
     if had.unwrap_or((None, &None)) != (row.overlap, &row.previous) {
         tx.put_overlap(row).await?;
     }
+    names(tx, actor, row).await
+}
+
+/// As [`keep`] of a new row, one of several: what it breaks is told with what others break, in the words of `told`.
+pub(super) async fn keep_one_of(
+    tx: &mut store::Tx,
+    actor: &Actor,
+    row: &SecretRow,
+    broken: &mut Vec<Invalid>,
+    told: impl FnMut(Invalid) -> Invalid,
+) -> Result<(), Error> {
+    match keep(tx, actor, None, row).await {
+        Err(Error::Invalid(rules)) => broken.extend(rules.into_iter().map(told)),
+        kept => kept?,
+    }
     Ok(())
 }
 
-/// The rules between names: an overlap needs the name that it gives the value before, and no secret may come to have it.
-async fn check(tx: &mut store::Tx, row: &SecretRow) -> Result<(), Error> {
-    if let Some(base) = previous_of(&row.name)
-        && tx.secret(&row.account, &row.environment, &base).await?.is_some_and(|other| other.overlap.is_some())
+/// The rule between names, of a row that was just written: where functions get a value before, no secret has the name that it is
+/// given under. That is in each environment that uses the value.
+pub(super) async fn names(tx: &mut store::Tx, actor: &Actor, row: &SecretRow) -> Result<(), Error> {
+    name(tx, &row.account, &row.environment, &row.name).await?;
+    // Without one of its own it may use a value that has one.
+    if (row.overlap.is_some() || row.shared.is_some())
+        && let Some(name) = previous_name(&row.name)
     {
-        let rule = format!(
-            "is the name under which functions get the value before of {base}, which overlaps: choose another name, or end the overlap of {base}"
-        );
-        return Err(Invalid::new("name", "name_of_overlap", rule).into());
-    }
-    if row.overlap.is_some() {
-        let name = may_overlap(&row.name, row.delivery)?;
-        if tx.secret(&row.account, &row.environment, &name).await?.is_some() {
+        let taken = tx.overlaps_beside(&row.account, &row.id, &name).await?;
+        if !taken.is_empty() {
+            let place = match taken.as_slice() {
+                [one] if *one == row.environment => String::new(),
+                several => format!(" in {}", list(actor, several)),
+            };
             let rule = format!(
-                "would give the value before the name {name}, which is that of another secret: rename or delete that"
+                "would give the value before the name {name}, which is that of another secret{place}: rename or delete that"
             );
             return Err(Invalid::new("overlap", "overlap_name_taken", rule).into());
         }
     }
     Ok(())
+}
+
+/// The rule of [`names`] for a secret that would be there.
+pub(super) async fn name(
+    tx: &mut store::Tx,
+    account: &AccountId,
+    environment: &EnvironmentName,
+    name: &SecretName,
+) -> Result<(), Error> {
+    let Some(base) = previous_of(name) else { return Ok(()) };
+    if !tx.overlaps(account, environment, &base).await? {
+        return Ok(());
+    }
+    let rule = format!(
+        "is the name under which functions get the value before of {base}, which overlaps: choose another name, or end the overlap of {base}"
+    );
+    Err(Invalid::new("name", "name_of_overlap", rule).into())
 }
 
 /// The values before the current ones, under their own names. A secret that has such a name all the same goes first.

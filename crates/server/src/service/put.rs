@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use domain::catalogue::{self, Finding, Kind, Severity, hosts_for};
 use domain::mask::mask;
 use domain::{
-    AccountId, Action, ConversationValues, Delivery, Denied, EnvironmentName, Invalid, SecretId, SecretName,
+    Action, Actor, ConversationValues, Delivery, Denied, EnvironmentName, Invalid, SecretId, SecretName,
     SecretRequestStatus, Timestamp, Value, limits,
 };
 use envelope::{AccountKey, Binding};
@@ -95,7 +95,7 @@ pub(super) struct Stored {
 
 /// The parts of a put that were checked.
 pub(super) struct Checked {
-    pub(super) account: AccountId,
+    pub(super) actor: Actor,
     pub(super) name: SecretName,
     pub(super) environment: EnvironmentName,
     value: Value,
@@ -159,7 +159,7 @@ impl Service {
         let key = self.keyring.account(&self.store, &caller.actor.account).await?;
         let value = Value::new(std::mem::take(&mut input.value))?;
         let checked = Checked { request, ..check(caller, name, environment, value, input, &key)? };
-        let (account, environment) = (checked.account.clone(), checked.environment.clone());
+        let (account, environment) = (checked.actor.account.clone(), checked.environment.clone());
         let mut warnings = checked.warnings();
         let Stored { row, outcome, sharers } =
             self.store.write(move |tx| Box::pin(async move { checked.store(tx, permit, &key).await })).await?;
@@ -199,18 +199,20 @@ impl Checked {
     pub(super) async fn store(self, tx: &mut store::Tx, permit: Permit, key: &AccountKey) -> Result<Stored, Error> {
         let (now, actor) = (permit.time(), permit.actor_name());
         if let Some((idempotency_key, fingerprint)) = &self.idempotency
-            && let Some(earlier) = tx.idempotency(&self.account, idempotency_key).await?
+            && let Some(earlier) = tx.idempotency(&self.actor.account, idempotency_key).await?
         {
             if earlier.fingerprint != fingerprint {
                 return Err(Error::IdempotencyReuse);
             }
-            let row =
-                tx.secret(&self.account, &self.environment, &self.name).await?.ok_or(Error::not_found("secret"))?;
+            let row = tx
+                .secret(&self.actor.account, &self.environment, &self.name)
+                .await?
+                .ok_or(Error::not_found("secret"))?;
             let outcome = Outcome::parse(&earlier.body).unwrap_or(Outcome::Changed);
-            let sharers = tx.sharers(&self.account, &row.id).await?;
+            let sharers = tx.sharers(&self.actor.account, &row.id).await?;
             return Ok(Stored { row, outcome, sharers });
         }
-        let view = tx.put_view(&self.account, &self.environment, &self.name).await?;
+        let view = tx.put_view(&self.actor.account, &self.environment, &self.name).await?;
         if !view.environment {
             return Err(unknown_environment().into());
         }
@@ -245,7 +247,7 @@ impl Checked {
         tx.append_audit(&event.detail("outcome", outcome.as_str())).await?;
         if let Some((idempotency_key, fingerprint)) = self.idempotency {
             let row = IdempotencyRow {
-                account: self.account,
+                account: self.actor.account,
                 key: idempotency_key,
                 fingerprint: fingerprint.to_vec(),
                 status: if outcome == Outcome::New { 201 } else { 200 },
@@ -281,7 +283,7 @@ impl Checked {
     /// Ends the secret requests for this secret: whoever waits for it has it now.
     async fn answer(&self, tx: &mut store::Tx, permit: &Permit) -> Result<(), Error> {
         let (now, actor) = (permit.time(), permit.actor_name());
-        let ended = tx.fulfil_secret_requests(&self.account, &self.environment, &self.name, now, &actor).await?;
+        let ended = tx.fulfil_secret_requests(&self.actor.account, &self.environment, &self.name, now, &actor).await?;
         if self.request.as_ref().is_some_and(|request| !ended.contains(request)) {
             return Err(Error::RequestEnded(SecretRequestStatus::Expired));
         }
@@ -316,16 +318,16 @@ impl Checked {
         actor: &str,
     ) -> Result<SecretRow, Error> {
         if !self.has_room {
-            room(tx, &self.account, 1).await?;
+            room(tx, &self.actor.account, 1).await?;
         }
         let delivery = self.delivery.unwrap_or_default();
         let hosts = self.hosts_or_known(delivery, Vec::new());
         delivered(delivery, &hosts)?;
-        let (id, version) = (SecretId::new(new_id()), first_version(tx, &self.account, &self.name).await?);
+        let (id, version) = (SecretId::new(new_id()), first_version(tx, &self.actor.account, &self.name).await?);
         let ciphertext = self.encrypt(key, &id, version);
         let row = SecretRow {
             id,
-            account: self.account.clone(),
+            account: self.actor.account.clone(),
             environment: self.environment.clone(),
             name: self.name.clone(),
             version,
@@ -347,7 +349,7 @@ impl Checked {
             last_used_at: None,
         };
         tx.insert_secret(&row, &ciphertext).await?;
-        overlap::keep(tx, None, &row).await?;
+        overlap::keep(tx, &self.actor, None, &row).await?;
         Ok(row)
     }
 
@@ -381,7 +383,7 @@ impl Checked {
         changed.updated_at = now;
         actor.clone_into(&mut changed.updated_by);
         tx.update_secret(&changed).await?;
-        overlap::keep(tx, Some(&row), &changed).await?;
+        overlap::keep(tx, &self.actor, Some(&row), &changed).await?;
         changed.revision += 1;
         Ok((changed, Outcome::Settings))
     }
@@ -408,7 +410,7 @@ impl Checked {
         row.updated_at = now;
         actor.clone_into(&mut row.updated_by);
         tx.add_version(&row, &ciphertext).await?;
-        overlap::keep(tx, Some(&before), &row).await?;
+        overlap::keep(tx, &self.actor, Some(&before), &row).await?;
         row.revision += 1;
         Ok(row)
     }
@@ -469,7 +471,7 @@ pub(super) fn check(
     let made_for_pages = known.is_some_and(|(_, secret)| secret.kind == Kind::Publishable);
     let shown = hex::encode(key.fingerprint("mask", value.expose().as_bytes()));
     Ok(Checked {
-        account: caller.actor.account.clone(),
+        actor: caller.actor.clone(),
         mask: mask(&value, &shown),
         fingerprint: key.fingerprint(OF_VALUES, value.expose().as_bytes()),
         findings,

@@ -73,7 +73,7 @@ impl Service {
         self.environment(&caller.actor.account, &reading.environment).await?;
         let mut verdicts = Vec::with_capacity(reading.entries.len());
         for Entry { checked, .. } in &reading.entries {
-            let stored = self.store.secret(&checked.account, &checked.environment, &checked.name).await?;
+            let stored = self.store.secret(&checked.actor.account, &checked.environment, &checked.name).await?;
             verdicts.push(verdict(checked, stored.as_ref()));
         }
         let report = wire::Import { dry_run: true, ..report(&reading, &verdicts) };
@@ -206,7 +206,7 @@ impl Service {
 async fn compare(tx: &mut store::Tx, entries: &[Entry]) -> Result<Vec<Verdict>, Error> {
     let mut verdicts = Vec::with_capacity(entries.len());
     for Entry { checked, .. } in entries {
-        let stored = tx.secret(&checked.account, &checked.environment, &checked.name).await?;
+        let stored = tx.secret(&checked.actor.account, &checked.environment, &checked.name).await?;
         verdicts.push(verdict(checked, stored.as_ref()));
     }
     Ok(verdicts)

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use super::caller::Permit;
 use super::put::PutInput;
 use super::secrets::{environment_or_production, unknown_environment};
-use super::{Caller, Error, Service, new_id, paging, show, webhooks};
+use super::{Caller, Error, Service, new_id, overlap, paging, show, webhooks};
 use crate::clock;
 use crate::wire::{self, Page};
 
@@ -268,6 +268,8 @@ async fn ask(
     if tx.environment(&row.account, &row.environment).await?.is_none() {
         return Err(unknown_environment().into());
     }
+    // Nobody could answer it.
+    overlap::name(tx, &row.account, &row.environment, &row.name).await?;
     let earlier = tx.newest_secret_request(&row.account, &row.requester, &row.environment, &row.name).await?;
     if let Some(earlier) = earlier.filter(|earlier| open(earlier).is_ok()) {
         return Ok((earlier, false));

@@ -11,7 +11,7 @@ use subtle::ConstantTimeEq as _;
 use super::room::room;
 use super::secrets::{etag, unknown_environment};
 use super::versions::first_version;
-use super::{Caller, Error, Service, new_id, show};
+use super::{Caller, Error, Service, new_id, overlap, show};
 use crate::wire;
 
 impl Service {
@@ -85,6 +85,7 @@ impl Service {
                     tx.share_secret(&account, &id, &source.id, &tag, permit.time(), &permit.actor_name()).await?;
                     tx.append_audit(&permit.done().detail("from", &from).detail("version", source.version)).await?;
                     let row = tx.secret(&account, &scope, &name).await?.ok_or(Error::not_found("secret"))?;
+                    overlap::names(tx, &actor, &row).await?;
                     Ok((row, "shared"))
                 })
             })

@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::{Action, Delivery, EnvironmentName, Invalid, Overlap, SecretId, SecretName, catalogue, limits, tree};
+use domain::{
+    Action, Actor, Delivery, EnvironmentName, Invalid, Overlap, SecretId, SecretName, catalogue, limits, tree,
+};
 use store::{SecretRow, ValueFacts};
 
 use super::caller::Permit;
@@ -88,67 +90,91 @@ impl Service {
             };
             leaves.insert(environment, Leave { import, make });
         }
-        let (account, dry_run) = (caller.actor.account.clone(), input.dry_run);
-        self.store
-            .write(move |tx| {
-                Box::pin(async move {
-                    let mut report = wire::ImportedStructure {
-                        dry_run,
-                        environments: Vec::new(),
-                        pending: Vec::new(),
-                        there: Vec::new(),
-                    };
-                    let (mut new, mut taken) = (Vec::new(), BTreeMap::<_, Vec<String>>::new());
-                    for outline in outlines {
-                        let place = SecretPlace {
-                            name: outline.name.to_string(),
-                            environment: outline.environment.to_string(),
-                        };
-                        if tx.secret(&account, &outline.environment, &outline.name).await?.is_some() {
-                            report.there.push(place);
-                            continue;
-                        }
-                        taken.entry(outline.environment.clone()).or_default().push(place.name.clone());
-                        report.pending.push(place);
-                        new.push(outline);
-                    }
-                    room(tx, &account, new.len() as u64).await?;
-                    for (environment, leave) in &leaves {
-                        if tx.environment(&account, environment).await?.is_some() {
-                            continue;
-                        }
-                        // Deleted meanwhile: whoever may not make it does not.
-                        let make = leave.make.clone().ok_or(Error::not_found("environment"))?;
-                        report.environments.push(environment.to_string());
-                        if !dry_run {
-                            ensure(tx, &account, environment.clone(), make.time()).await?;
-                            tx.append_audit(&make.done()).await?;
-                        }
-                    }
-                    if dry_run {
-                        return Ok(report);
-                    }
-                    for outline in new {
-                        let permit = leaves.get(&outline.environment).ok_or(Error::not_found("environment"))?;
-                        let next = first_version(tx, &account, &outline.name).await?;
-                        let slot = outline.slot(&account, &permit.import);
-                        tx.insert_slot(&slot, next).await?;
-                        overlap::keep(tx, None, &slot).await?;
-                    }
-                    for (environment, leave) in leaves {
-                        let names = taken.remove(&environment).unwrap_or_default();
-                        if names.is_empty() {
-                            continue;
-                        }
-                        let event = leave.import.done().detail("format", "structure").detail("slots", names.len());
-                        let told = names.into_iter().take(NAMED).collect::<Vec<_>>().join(" ");
-                        tx.append_audit(&event.detail("secrets", told)).await?;
-                    }
-                    Ok::<_, Error>(report)
-                })
+        let (actor, dry_run) = (caller.actor.clone(), input.dry_run);
+        let made = self.store.write(move |tx| {
+            Box::pin(async move {
+                let report = make(tx, &actor, outlines, leaves).await?;
+                if dry_run { Err(Undone::Tried(report)) } else { Ok(report) }
             })
-            .await
+        });
+        match made.await {
+            Ok(report) => Ok(report),
+            Err(Undone::Tried(report)) => Ok(wire::ImportedStructure { dry_run, ..report }),
+            Err(Undone::Failed(error)) => Err(error),
+        }
     }
+}
+
+/// Why nothing of an import was kept: that it was to be tried only is a reason like others, so that what is tried is what would be done.
+enum Undone {
+    Tried(wire::ImportedStructure),
+    Failed(Error),
+}
+
+impl<E: Into<Error>> From<E> for Undone {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Makes the slots, and the environments that they are in.
+async fn make(
+    tx: &mut store::Tx,
+    actor: &Actor,
+    outlines: Vec<Outline>,
+    leaves: BTreeMap<EnvironmentName, Leave>,
+) -> Result<wire::ImportedStructure, Error> {
+    let account = &actor.account;
+    let mut report =
+        wire::ImportedStructure { dry_run: false, environments: Vec::new(), pending: Vec::new(), there: Vec::new() };
+    let (mut new, mut taken) = (Vec::new(), BTreeMap::<_, Vec<String>>::new());
+    for (index, outline) in outlines.into_iter().enumerate() {
+        let place = SecretPlace { name: outline.name.to_string(), environment: outline.environment.to_string() };
+        if tx.secret(account, &outline.environment, &outline.name).await?.is_some() {
+            report.there.push(place);
+            continue;
+        }
+        taken.entry(outline.environment.clone()).or_default().push(place.name.clone());
+        report.pending.push(place);
+        new.push((index, outline));
+    }
+    room(tx, account, new.len() as u64).await?;
+    for (environment, leave) in &leaves {
+        if tx.environment(account, environment).await?.is_some() {
+            continue;
+        }
+        // Deleted meanwhile: whoever may not make it does not.
+        let make = leave.make.clone().ok_or(Error::not_found("environment"))?;
+        report.environments.push(environment.to_string());
+        ensure(tx, account, environment.clone(), make.time()).await?;
+        tx.append_audit(&make.done()).await?;
+    }
+    let mut broken = Vec::new();
+    for (index, outline) in new {
+        let permit = leaves.get(&outline.environment).ok_or(Error::not_found("environment"))?;
+        let next = first_version(tx, account, &outline.name).await?;
+        let slot = outline.slot(account, &permit.import);
+        tx.insert_slot(&slot, next).await?;
+        overlap::keep_one_of(tx, actor, &slot, &mut broken, |invalid| at(index, invalid)).await?;
+    }
+    if !broken.is_empty() {
+        return Err(Error::Invalid(broken));
+    }
+    for (environment, leave) in leaves {
+        let names = taken.remove(&environment).unwrap_or_default();
+        if names.is_empty() {
+            continue;
+        }
+        let event = leave.import.done().detail("format", "structure").detail("slots", names.len());
+        let told = names.into_iter().take(NAMED).collect::<Vec<_>>().join(" ");
+        tx.append_audit(&event.detail("secrets", told)).await?;
+    }
+    Ok(report)
+}
+
+/// What a rule says of one of the file's secrets.
+fn at(index: usize, invalid: Invalid) -> Invalid {
+    Invalid { field: format!("secrets[{index}].{}", invalid.field), ..invalid }
 }
 
 fn outline(row: &SecretRow) -> SecretOutline {
@@ -191,16 +217,15 @@ fn checked(text: &str, into: Option<EnvironmentName>) -> Result<(BTreeSet<Enviro
     }
     let mut places = BTreeSet::new();
     for (index, secret) in file.secrets.into_iter().enumerate() {
-        let at = |invalid: Invalid| Invalid { field: format!("secrets[{index}].{}", invalid.field), ..invalid };
         match Outline::check(secret) {
             Ok(outline) if !places.insert((outline.environment.clone(), outline.name.clone())) => {
-                broken.push(at(Invalid::new("name", "name_twice", "must not come twice in an environment")));
+                broken.push(at(index, Invalid::new("name", "name_twice", "must not come twice in an environment")));
             }
             Ok(outline) => {
                 environments.insert(outline.environment.clone());
                 outlines.push(outline);
             }
-            Err(invalid) => broken.push(at(invalid)),
+            Err(invalid) => broken.push(at(index, invalid)),
         }
     }
     if !broken.is_empty() {
