@@ -63,6 +63,7 @@ mod scanning;
 mod sdks;
 mod secret_requests;
 mod settings;
+mod shared_check;
 mod sharing;
 mod structure;
 mod supabase;
