@@ -25,6 +25,15 @@ fn the_life_of_a_webhook() {
         said(&["test", "chat"]),
         "exit 1\nchat: it did not answer within 10 seconds, or not over valid TLS\n--\nerror: chat did not take the message"
     );
+    let rotated = server.run(&["webhook", "rotate", "chat"]).ok();
+    assert!(rotated.stdout.starts_with("whsec_") && rotated.stdout.trim() != key, "{rotated:?}");
+    assert!(rotated.stderr.contains("signed with the one before too"), "{rotated:?}");
+    let rotated = server.run(&["webhook", "rotate", "chat", "--overlap", "none", "--json"]).ok();
+    assert!(rotated.stdout.contains("whsec_") && !rotated.stdout.contains("previous_until"), "{rotated:?}");
+    assert_eq!(
+        said(&["rotate", "chat", "--overlap", "soon"]),
+        "exit 1\n--\nerror: overlap: must be a time from 1s to 30d, like 90s, 10m, 24h or 7d."
+    );
     assert_eq!(
         said(&["put", "chat", "http://127.0.0.1/", "--event", "secret_request.created"]),
         "exit 1\n--\nerror: url: is not an address of the internet, or not https; the operator can allow a network with --allow-network."

@@ -17,7 +17,7 @@ pub(crate) enum WebhookCommand {
         name: String,
         /// An https address that takes messages by POST
         address: String,
-        /// What it is told: secret_request.created; repeat for more
+        /// secret_request.created, secret.due_soon, secret.overdue or secret.value_returned; repeat for more
         #[arg(long = "event", value_name = "EVENT", required = true)]
         events: Vec<String>,
     },
@@ -25,6 +25,19 @@ pub(crate) enum WebhookCommand {
     Test {
         /// The webhook
         name: String,
+    },
+    /// Give a webhook another key and print it
+    ///
+    /// For a while messages are signed with the key before too, so that receivers can change over in between. It is shown this once.
+    ///
+    ///   tresor webhook rotate chat --overlap 7d
+    #[command(verbatim_doc_comment)]
+    Rotate {
+        /// The webhook
+        name: String,
+        /// How long the key before stays in use: 90s, 10m, 24h or 7d, at most 30d; none if others may know it
+        #[arg(long, value_name = "TIME", default_value = "24h")]
+        overlap: String,
     },
     /// Delete a webhook, with what it was still to be told
     Delete {

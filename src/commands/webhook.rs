@@ -1,7 +1,7 @@
 //! `tresor webhook …`.
 
 use reqwest::Method;
-use server::wire::{PutWebhook, PutWebhookAnswer, Webhook, WebhookTest};
+use server::wire::{PutWebhook, PutWebhookAnswer, RotateWebhook, Webhook, WebhookTest};
 
 use super::Context;
 use crate::cli::WebhookCommand;
@@ -53,6 +53,19 @@ pub(super) async fn run(context: &Context, command: WebhookCommand) -> Done {
                 true => Ok(()),
                 false => Err(Failure::failed("webhook_not_taken", format!("{name} did not take the message"))),
             }
+        }
+        WebhookCommand::Rotate { name, overlap } => {
+            let input = RotateWebhook { overlap: Some(Some(overlap).filter(|time| time != "none")) };
+            let answer: PutWebhookAnswer =
+                client.call(Method::POST, &format!("{}/rotate", path(&name)?), &input).await?;
+            context.output.hint(&match &answer.webhook.previous_until {
+                Some(until) => format!(
+                    "put the key where messages are received by {}: until then they are signed with the one before too; it is not shown again",
+                    clean(until)
+                ),
+                None => "put the key where messages are received: the one before is out of use; it is not shown again".to_owned(),
+            });
+            context.output.show(&answer, |answer| clean(answer.signing_key.as_deref().unwrap_or_default()))
         }
         WebhookCommand::Delete { name } => {
             client.delete(&path(&name)?, &[]).await?;

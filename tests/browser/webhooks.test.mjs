@@ -36,6 +36,29 @@ describe("webhooks", { concurrency: false }, () => {
     await main.check();
   });
 
+  test("another key is made, by keyboard, and shown once", async () => {
+    await page.goto(`${server.url}/webhooks`);
+    const row = page.getByRole("row", { name: /chat/ });
+    await row.getByText("New key …").focus();
+    await page.keyboard.press("Enter");
+    assert.equal(await row.getByLabel("Sign with the old key too, for").inputValue(), "1d");
+    await axe(page, "new key of a webhook");
+    await row.getByRole("button", { name: "Make a new key for chat" }).focus();
+    await page.keyboard.press("Enter");
+    const key = await page.getByRole("group", { name: "Key that messages are signed with" }).innerText();
+    assert.match(key, /whsec_[A-Za-z0-9+/]{43}=/);
+    await page.getByText(/messages are signed with the one before too/).waitFor();
+    await axe(page, "webhook with a new key");
+    await page.goto(`${server.url}/webhooks`);
+    assert.equal(await page.getByText("whsec_").count(), 0);
+    await row.getByText(/Signed with two keys until/).waitFor();
+    await row.getByText("New key …").click();
+    await row.getByLabel("Sign with the old key too, for").selectOption({ label: "not at all: it may be known to others" });
+    await row.getByRole("button", { name: "Make a new key for chat" }).click();
+    await page.getByText("The one before is out of use.").waitFor();
+    await main.check();
+  });
+
   test("scripts are not needed to try and to delete one", async () => {
     const { context, check } = await watchedContext(browser, SECRETS, { ...DESKTOP, javaScriptEnabled: false });
     const tab = await login(server, context);

@@ -45,6 +45,7 @@ async fn every_change_leaves_one_event() {
         "put_group",
         "put_webhook",
         "test_webhook",
+        "rotate_webhook",
         "create_token",
         "create_account",
         "create_login_link",

@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 
 use crate::api::{App, Client, eventually, random, str};
 use crate::browser::Browser;
+use crate::database::Database;
+use crate::webhooks::{ALLOWED, Receiver};
 
 const SOURCE: &str = r#"
 const key = Deno.env.get("API_KEY");
@@ -102,6 +104,56 @@ async fn what_goes_out_is_told_once_and_seen_until_it_is_mended() {
     admin.invocations("leaks", 23).await;
     assert_eq!(self::events(&admin, 2).await.len(), 2);
     assert!(!admin.export().await.contains(&value));
+}
+
+/// Webhooks are told once an hour for each function and secret, however often it happens and whatever is deployed meanwhile, and also if
+/// the server does not remember.
+#[tokio::test(flavor = "multi_thread")]
+async fn webhooks_are_told_and_not_flooded() {
+    let receiver = Receiver::start().await;
+    let app = App::start_with(&ALLOWED);
+    let other = app.account("other").await;
+    let (admin, value) = function(&app, json!({})).await;
+    for client in [&admin, &other] {
+        let webhook = json!({ "url": receiver.url, "events": ["secret.value_returned"] });
+        client.put("/api/v1/webhooks/chat", webhook).await.expect(201);
+    }
+    let leak = async |admin: &Client, path: &str| drop(admin.get(path).await);
+    leak(&admin, "/functions/v1/leaks?as=json").await;
+    let told: Value = serde_json::from_str(&receiver.messages(1).await[0].body).unwrap();
+    let event = events(&admin, 1).await[0]["event"].clone();
+    assert_eq!((&told["type"], &told["timestamp"]), (&json!("secret.value_returned"), &event["time"]));
+    let expected = json!({ "name": "API_KEY", "environment": "production", "function": "leaks", "deployment": 1,
+        "blocked": false, "invocation": event["request_id"] });
+    assert_eq!(told["data"], expected);
+    assert_eq!(event["details"], json!({ "deployment": "1", "webhooks": "told" }));
+
+    // A hostile function, and whoever deploys it: all of it is news for the audit log, and none for webhooks.
+    for (settings, count) in [(json!({}), 2), (json!({ "response_guard": "block" }), 3), (json!({}), 4)] {
+        admin.deploy("leaks", SOURCE, settings).await;
+        for way in ["json", "header", "basic"] {
+            leak(&admin, &format!("/functions/v1/leaks?as={way}")).await;
+        }
+        events(&admin, count).await;
+    }
+    let app = app.restart(|server| server.kill_hard(), &ALLOWED);
+    let admin = app.admin();
+    leak(&admin, "/functions/v1/leaks?as=json").await;
+    events(&admin, 5).await;
+
+    // Another function is another matter, and so is an hour later.
+    admin.deploy("other", SOURCE, json!({})).await;
+    leak(&admin, "/functions/v1/other?as=json").await;
+    let messages = receiver.messages(2).await;
+    assert!(messages[1].body.contains("\"function\":\"other\"") && messages.len() == 2, "{messages:?}");
+    let mut database = Database::open(&app.server).await;
+    database.run("UPDATE audit_events SET time = time - 3600001").await;
+    database.close().await;
+    let app = app.restart(|server| server.kill_hard(), &ALLOWED);
+    leak(&app.admin(), "/functions/v1/leaks?as=json").await;
+    let messages = receiver.messages(3).await;
+    assert!(messages[2].body.contains("\"function\":\"leaks\"") && messages.len() == 3, "{messages:?}");
+    assert!(!format!("{messages:?}").contains(&value));
 }
 
 #[tokio::test(flavor = "multi_thread")]

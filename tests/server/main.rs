@@ -68,4 +68,5 @@ mod sharing;
 mod structure;
 mod supabase;
 mod versions;
+mod webhook_keys;
 mod webhooks;

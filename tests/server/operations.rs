@@ -99,6 +99,7 @@ operations! {
     "list_webhooks", Some("settings:read"), "webhook.list", |_n| "/api/v1/webhooks".to_owned(), None;
     "put_webhook", Some("settings:write"), "webhook.put", |n| format!("/api/v1/webhooks/{}", n.people), Some(json!({ "url": "https://hooks.invalid/x", "events": ["secret_request.created"] }));
     "test_webhook", Some("settings:write"), "webhook.test", |n| format!("/api/v1/webhooks/{}/test", n.people), None;
+    "rotate_webhook", Some("settings:write"), "webhook.rotate", |n| format!("/api/v1/webhooks/{}/rotate", n.people), Some(json!({}));
     "delete_webhook", Some("settings:write"), "webhook.delete", |n| format!("/api/v1/webhooks/{}", n.people), None;
     "list_walls", Some("accounts:write"), "wall.list", |_n| "/api/v1/walls".to_owned(), None;
     "list_environments", None, "", |_n| "/api/v1/environments".to_owned(), None;

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use crate::api::{App, Client, eventually, random, str};
 use crate::database::Database;
 
-const PATH: &str = "/api/v1/webhooks/chat";
+pub const PATH: &str = "/api/v1/webhooks/chat";
 const EVENT: &str = "secret_request.created";
 pub const ALLOWED: [&str; 2] = ["--allow-network", "127.0.0.0/8"];
 
@@ -29,13 +29,13 @@ pub struct Message {
 }
 
 impl Message {
-    fn header(&self, name: &str) -> &str {
+    pub fn header(&self, name: &str) -> &str {
         let found = self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
         found.unwrap_or_else(|| panic!("no {name} in {}", self.head))
     }
 
     /// By the specification's own library.
-    fn verifies(&self, key: &str) -> bool {
+    pub fn verifies(&self, key: &str) -> bool {
         let script = "const { Webhook } = require('standardwebhooks'); const [key, body, ...given] = process.argv.slice(1); \
             const headers = { 'webhook-id': given[0], 'webhook-timestamp': given[1], 'webhook-signature': given[2] }; \
             try { new Webhook(key).verify(body, headers); } catch (error) { console.error(error); process.exit(7); }";
@@ -82,7 +82,7 @@ impl Receiver {
         self.statuses.lock().unwrap().extend(statuses);
     }
 
-    async fn messages(&self, count: usize) -> Vec<Message> {
+    pub async fn messages(&self, count: usize) -> Vec<Message> {
         eventually("the messages arrive", async || {
             let seen = self.seen.lock().unwrap().clone();
             (seen.len() >= count).then_some(seen)
@@ -98,7 +98,7 @@ fn whole(text: &[u8]) -> bool {
     body.len() >= length.unwrap_or(0_usize)
 }
 
-async fn put(client: &Client, url: &str) -> Value {
+pub async fn put(client: &Client, url: &str) -> Value {
     let answer = client.put(PATH, json!({ "url": url, "events": [EVENT] })).await;
     assert!(answer.status == 200 || answer.status == 201, "{answer:?}");
     answer.json()

@@ -88,6 +88,7 @@ actions! {
     WebhookPut = "webhook.put" needs SettingsWrite,
     WebhookDelete = "webhook.delete" needs SettingsWrite,
     WebhookTest = "webhook.test" needs SettingsWrite,
+    WebhookRotate = "webhook.rotate" needs SettingsWrite,
     KeyGet = "key.get" needs SettingsRead,
     KeyRotate = "key.rotate" needs SettingsWrite,
     SessionCreate = "session.create" needs SessionsWrite,

@@ -29,6 +29,8 @@ events! {
     SecretOverdue = "secret.overdue",
     /// Somebody asked for a secret that a person is to enter.
     SecretRequestCreated = "secret_request.created",
+    /// The response guard found a value in what a function returned.
+    SecretValueReturned = "secret.value_returned",
 }
 
 impl WebhookEvent {

@@ -203,7 +203,7 @@ async fn start(config: Config) -> Result<Started, ServeError> {
         stop: stop.clone(),
         server: tokio::spawn(listener::run(listener, tls, app, stop.clone())),
         certificates,
-        recorder: tokio::spawn(recorder_task.run(store)),
+        recorder: tokio::spawn(recorder_task.run(store, service.webhooks_teller())),
         webhooks: tokio::spawn(jobs::webhooks(service.clone(), stop.clone())),
         housekeeping: tokio::spawn(jobs::housekeeping(service.clone(), stop)),
         logs: tokio::spawn(forward_logs(log_receiver, recorder.clone(), service.clone())),

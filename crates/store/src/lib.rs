@@ -76,6 +76,6 @@ pub use tokens::TokenRow;
 pub use tx::Tx;
 pub use values::{NewCiphertext, VersionValue};
 pub use versions::{SharingUser, StoredValue, ValueFacts, VersionRow};
-pub use webhooks::{MessageRow, WebhookRow};
+pub use webhooks::{MessageRow, SigningKey, WebhookRow};
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;

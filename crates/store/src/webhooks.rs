@@ -20,8 +20,8 @@ pub struct WebhookRow {
     pub url: String,
     /// What it is told.
     pub events: Vec<WebhookEvent>,
-    /// The key that messages are signed with, encrypted.
-    pub signing_key: Vec<u8>,
+    /// The key that messages are signed with. [`Tx::put_signing_key`] changes it, and nothing else does.
+    pub signing_key: SigningKey,
     /// When it was made.
     pub created_at: Timestamp,
     /// By whom.
@@ -34,6 +34,17 @@ pub struct WebhookRow {
     pub problem: Option<String>,
     /// Since when it is told nothing, because it failed for too long.
     pub disabled_at: Option<Timestamp>,
+}
+
+/// The key that messages are signed with, and the one before while they are signed with that too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SigningKey {
+    /// Counts the keys of the webhook, from 1; the ciphertext is bound to it.
+    pub version: u64,
+    /// Encrypted.
+    pub ciphertext: Vec<u8>,
+    /// Of the version before: encrypted, and until when messages are signed with it.
+    pub previous: Option<(Vec<u8>, Timestamp)>,
 }
 
 /// A message that waits.
@@ -62,7 +73,7 @@ fn webhook_row(row: &AnyRow) -> Result<WebhookRow> {
         id: row.col("id")?,
         url: row.col("url")?,
         events: events.map_err(|_| StoreError::Corrupt { what: "events" })?,
-        signing_key: row.col("signing_key")?,
+        signing_key: signing_key(row)?,
         created_at: row.time("created_at")?,
         created_by: row.col("created_by")?,
         told_at: row.maybe_time("told_at")?,
@@ -70,6 +81,11 @@ fn webhook_row(row: &AnyRow) -> Result<WebhookRow> {
         problem: row.col("problem")?,
         disabled_at: row.maybe_time("disabled_at")?,
     })
+}
+
+fn signing_key(row: &AnyRow) -> Result<SigningKey> {
+    let previous = row.col::<Option<Vec<u8>>>("previous_key")?.zip(row.maybe_time("previous_until")?);
+    Ok(SigningKey { version: row.number("key_version")?, ciphertext: row.col("signing_key")?, previous })
 }
 
 fn message_row(row: &AnyRow) -> Result<MessageRow> {
@@ -122,7 +138,7 @@ reads! {
 }
 
 impl Tx {
-    /// Adds a webhook, or replaces the one of that name; its messages stay.
+    /// Adds a webhook, or replaces the one of that name; its messages stay, and so does its key.
     ///
     /// # Errors
     /// The database's.
@@ -140,7 +156,7 @@ impl Tx {
         .bind(&row.id)
         .bind(&row.url)
         .bind(events.join(" "))
-        .bind(&row.signing_key)
+        .bind(&row.signing_key.ciphertext)
         .bind(row.created_at.as_millis())
         .bind(&row.created_by)
         .bind(millis(row.told_at))
@@ -152,19 +168,40 @@ impl Tx {
         Ok(())
     }
 
-    /// Puts another ciphertext of a webhook's signing key in the place of the one that it has.
+    /// Puts another signing key, or other ciphertexts of the one that it has, in its place.
     ///
     /// # Errors
     /// The database's.
-    pub async fn renew_signing_key(
-        &mut self,
-        account: &AccountId,
-        name: &WebhookName,
-        signing_key: &[u8],
-    ) -> Result<()> {
-        let update = sqlx::query("UPDATE webhooks SET signing_key = $3 WHERE account = $1 AND name = $2");
-        let update = update.bind(account.as_str()).bind(name.as_str()).bind(signing_key);
-        update.execute(self.connection().await?).await?;
+    pub async fn put_signing_key(&mut self, account: &AccountId, name: &WebhookName, key: &SigningKey) -> Result<()> {
+        let (previous, until) =
+            key.previous.as_ref().map(|(ciphertext, until)| (ciphertext.as_slice(), *until)).unzip();
+        sqlx::query(
+            "UPDATE webhooks SET signing_key = $3, key_version = $4, previous_key = $5, previous_until = $6 \
+             WHERE account = $1 AND name = $2",
+        )
+        .bind(account.as_str())
+        .bind(name.as_str())
+        .bind(key.ciphertext.as_slice())
+        .bind(int(key.version))
+        .bind(previous)
+        .bind(millis(until))
+        .execute(self.connection().await?)
+        .await?;
+        Ok(())
+    }
+
+    /// Forgets the keys before that no message is signed with any more at `now`, of all accounts.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn end_signing_keys(&mut self, now: Timestamp) -> Result<()> {
+        sqlx::query(
+            "UPDATE webhooks SET previous_key = NULL, previous_until = NULL \
+             WHERE previous_until IS NOT NULL AND previous_until <= $1",
+        )
+        .bind(now.as_millis())
+        .execute(self.connection().await?)
+        .await?;
         Ok(())
     }
 

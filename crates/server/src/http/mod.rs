@@ -174,6 +174,7 @@ fn api() -> OpenApiRouter<Service> {
         .routes(routes!(webhooks::list))
         .routes(routes!(webhooks::put, webhooks::delete))
         .routes(routes!(webhooks::test))
+        .routes(routes!(webhooks::rotate))
         .routes(routes!(access::create_login_link))
         .routes(routes!(access::create_account, access::list_accounts))
         .routes(routes!(audit::list))

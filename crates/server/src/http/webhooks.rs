@@ -8,7 +8,7 @@ use super::body::JsonBody;
 use super::extract::Path;
 use super::problem::ApiResult;
 use crate::service::{Caller, Service};
-use crate::wire::{Page, Problem, PutWebhook, PutWebhookAnswer, Webhook, WebhookTest};
+use crate::wire::{Page, Problem, PutWebhook, PutWebhookAnswer, RotateWebhook, Webhook, WebhookTest};
 
 /// List webhooks.
 #[utoipa::path(get, path = "/api/v1/webhooks", tag = "webhooks", operation_id = "list_webhooks",
@@ -45,6 +45,20 @@ pub(crate) async fn test(
     Path(name): Path<String>,
 ) -> ApiResult<Json<WebhookTest>> {
     Ok(Json(service.test_webhook(&caller, &name).await?))
+}
+
+/// Give a webhook another key.
+#[utoipa::path(post, path = "/api/v1/webhooks/{name}/rotate", tag = "webhooks", operation_id = "rotate_webhook", params(("name" = String, Path)),
+    request_body = RotateWebhook,
+    responses((status = 200, description = "Its key is another: it is shown this once", body = PutWebhookAnswer),
+        (status = "default", description = "Nothing changed", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn rotate(
+    State(service): State<Service>,
+    caller: Caller,
+    Path(name): Path<String>,
+    JsonBody(body): JsonBody<RotateWebhook>,
+) -> ApiResult<Json<PutWebhookAnswer>> {
+    Ok(Json(service.rotate_webhook(&caller, &name, body).await?))
 }
 
 /// Delete a webhook, with what it was still to be told.

@@ -51,6 +51,7 @@ async fn once(service: &Service) -> Result<(), Error> {
                 tx.prune_clients(now.plus_days(-KEEP_REQUESTS_DAYS)).await?;
                 tx.prune_confirmations(now.plus_days(-KEEP_REQUESTS_DAYS)).await?;
                 tx.prune_secret_requests(now.plus_days(-KEEP_REQUESTS_DAYS)).await?;
+                tx.end_signing_keys(now).await?;
                 tx.prune_idempotency(now.plus_days(-KEEP_IDEMPOTENCY_DAYS)).await?;
                 Ok::<_, Error>(())
             })

@@ -15,7 +15,7 @@ use tokio::sync::{Notify, broadcast, mpsc, oneshot};
 
 use super::quota::{Quota, Verdict};
 use crate::clock;
-use crate::service::{Ended, Error};
+use crate::service::{Ended, Error, returned};
 
 const QUEUE: usize = 16_384;
 const BATCH: usize = 1_000;
@@ -97,8 +97,8 @@ impl Recorder {
 }
 
 impl RecorderTask {
-    /// Runs until every [`Recorder`] is gone and what they sent is stored.
-    pub(crate) async fn run(mut self, store: Store) {
+    /// Runs until every [`Recorder`] is gone and what they sent is stored. `webhooks` is told when there is something for them.
+    pub(crate) async fn run(mut self, store: Store, webhooks: Arc<Notify>) {
         let mut batch = Vec::with_capacity(BATCH);
         let mut quota = Quota::default();
         while self.queue.recv_many(&mut batch, BATCH).await > 0 {
@@ -126,8 +126,10 @@ impl RecorderTask {
                     Record::Flush(done) => waiting.push(done),
                 }
             }
-            if let Err(error) = write(&store, Batch { invocations, events, logs, sent, used }).await {
-                tracing::error!(error = %error, "invocations were not recorded");
+            match write(&store, Batch { invocations, events, logs, sent, used }).await {
+                Ok(told) if told => webhooks.notify_one(),
+                Ok(_) => {}
+                Err(error) => tracing::error!(error = %error, "invocations were not recorded"),
             }
             for done in waiting {
                 let _ = done.send(());
@@ -166,18 +168,20 @@ struct Batch {
     used: Used,
 }
 
-async fn write(store: &Store, batch: Batch) -> Result<(), Error> {
+/// `true` if webhooks are to be told something.
+async fn write(store: &Store, batch: Batch) -> Result<bool, Error> {
     let Batch { invocations, events, logs, sent, used } = batch;
     if invocations.is_empty() && logs.is_empty() && sent.is_empty() && used.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     store
         .write(move |tx| {
             Box::pin(async move {
                 tx.insert_invocations(&invocations).await?;
                 tx.add_to_hours(&invocations).await?;
-                for event in &events {
-                    tx.append_audit(event).await?;
+                let mut told = false;
+                for event in events {
+                    told |= returned::record(tx, event).await?;
                 }
                 let mut ids = Ids::default();
                 // What comes first in time comes first here; time in front keeps it across restarts.
@@ -204,7 +208,7 @@ async fn write(store: &Store, batch: Batch) -> Result<(), Error> {
                     let names: Vec<_> = names.into_iter().collect();
                     tx.touch_secrets(&account, &environment, &names, clock::now()).await?;
                 }
-                Ok::<_, Error>(())
+                Ok::<_, Error>(told)
             })
         })
         .await

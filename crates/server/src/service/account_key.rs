@@ -55,7 +55,7 @@ impl Service {
                         }
                         for webhook in tx.webhooks(new.account()).await? {
                             let signing_key = webhooks::renewed(&webhook, &old, &new)?;
-                            tx.renew_signing_key(new.account(), &webhook.name, &signing_key).await?;
+                            tx.put_signing_key(new.account(), &webhook.name, &signing_key).await?;
                         }
                         // Texts that wait for minutes are pasted again.
                         tx.delete_drafts(new.account()).await?;

@@ -43,7 +43,7 @@ mod recent;
 mod references;
 mod reminders;
 mod request_state;
-mod returned;
+pub(crate) mod returned;
 mod room;
 mod scan;
 mod secret_import;
@@ -142,7 +142,7 @@ pub(crate) struct Inner {
     /// Told when a secret request ended on this node.
     answered: Notify,
     /// Told when there is something for webhooks.
-    told: Notify,
+    told: Arc<Notify>,
     outside: Outside,
     /// Of values in responses.
     returned: Mutex<Told>,
@@ -195,7 +195,7 @@ impl Service {
                 jwts,
                 tokens: recent::Recent::default(),
                 answered: Notify::new(),
-                told: Notify::new(),
+                told: Arc::default(),
                 outside,
                 returned: Mutex::default(),
                 active: recent::Recent::default(),
@@ -244,6 +244,11 @@ impl Service {
     /// Ends when there is something for webhooks.
     pub(crate) fn webhooks_told(&self) -> impl Future<Output = ()> + '_ {
         self.inner.told.notified()
+    }
+
+    /// What is to be told when there is something for webhooks.
+    pub(crate) fn webhooks_teller(&self) -> Arc<Notify> {
+        Arc::clone(&self.inner.told)
     }
 
     /// The metrics as text.

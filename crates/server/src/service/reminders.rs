@@ -79,7 +79,7 @@ async fn tell(
     let event = if overdue { WebhookEvent::SecretOverdue } else { WebhookEvent::SecretDueSoon };
     let data =
         json!({ "name": row.name, "environment": row.environment, "version": row.version, "due_at": row.due_at });
-    webhooks::tell(tx, account, event, now, &data).await
+    webhooks::tell(tx, account, event, now, &data).await.map(drop)
 }
 
 fn soon_after(now: Timestamp) -> Timestamp {

@@ -4,19 +4,55 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 use std::time::{Instant, SystemTime};
 
-use domain::audit::AuditEvent;
+use domain::audit::{AuditEvent, Outcome};
+use domain::webhook::WebhookEvent;
 use domain::{AccountId, Action, Actor, ActorKind, FunctionName, RequestId, SecretName};
 use runtime::{LogLine, Stream};
+use serde_json::json;
 use store::AuditFilter;
 
 use super::functions::Active;
-use super::{Call, Caller, Error, Service};
+use super::{Call, Caller, Error, Service, webhooks};
 use crate::jobs::News;
 use crate::metrics::GuardLabels;
 use crate::wire;
 
 /// Events that are looked at for what to show with a function: more than there can be of it in an hour.
 const EVENTS: u32 = 50;
+
+/// How often webhooks are told that a function returns a certain value: once an hour, on all nodes together.
+const AGAIN_MILLIS: i64 = 60 * 60 * 1000;
+/// The detail of an event that webhooks were told of.
+const TOLD: &str = "webhooks";
+/// Most events of a secret and a function that are looked at for one that was told: of one node there are not more than twenty in an hour.
+const RECENT: u32 = 1_000;
+
+/// Appends an event that [`Service::tell_returned`] made, and tells webhooks. `true` if they have something to tell.
+pub(crate) async fn record(tx: &mut store::Tx, event: AuditEvent) -> Result<bool, Error> {
+    let (account, now, secret, function) =
+        (event.account.clone(), event.time, event.resource.name.clone(), event.actor.name.clone());
+    let filter = AuditFilter {
+        action: Some(event.action.clone()),
+        actor: Some(function.clone()),
+        resource_name: Some(secret.clone()),
+        from: tx.audit_index_at(&account, now.plus_millis(-AGAIN_MILLIS)).await?,
+        ..AuditFilter::default()
+    };
+    for row in tx.audit_events(&account, &filter, None, RECENT).await? {
+        let earlier: AuditEvent =
+            serde_json::from_str(&row.body).map_err(|_| Error::Broken("an audit event does not read back"))?;
+        if earlier.environment == event.environment && earlier.details.contains_key(TOLD) {
+            tx.append_audit(&event).await?;
+            return Ok(false);
+        }
+    }
+    let data = json!({ "name": secret, "environment": event.environment, "function": function,
+        "deployment": event.details.get("deployment").and_then(|number| number.parse::<u64>().ok()),
+        "blocked": event.outcome == Outcome::Denied, "invocation": event.request_id });
+    let told = webhooks::tell(tx, &account, WebhookEvent::SecretValueReturned, now, &data).await?;
+    tx.append_audit(&if told { event.detail(TOLD, "told") } else { event }).await?;
+    Ok(told)
+}
 
 impl Service {
     /// Counts that a response held a value, and says so in the function's log. The event is for the audit log, if this is news.
@@ -90,7 +126,7 @@ impl Service {
                     secret: secret.to_string(),
                     environment: environment.to_string(),
                     deployment,
-                    blocked: event.outcome == domain::audit::Outcome::Denied,
+                    blocked: event.outcome == Outcome::Denied,
                     time: event.time.to_string(),
                     invocation: event.request_id.to_string(),
                 });

@@ -16,7 +16,7 @@ use reqwest::StatusCode;
 use store::{MessageRow, WebhookRow};
 
 use super::outside::is_forbidden;
-use super::webhooks::{KEY_PREFIX, signing_key};
+use super::webhooks::{KEY_PREFIX, signing_keys};
 use super::{Error, Service, new_id};
 use crate::clock;
 use crate::wire;
@@ -117,14 +117,16 @@ impl Service {
 
     /// One attempt. What the webhook answers is not read beyond its status.
     pub(super) async fn send_message(&self, webhook: &WebhookRow, id: &str, body: &str) -> Result<Attempt, Error> {
-        let text = {
+        let now = clock::now();
+        let keys = {
             let key = self.keyring.account(&self.store, &webhook.account).await?;
             // As this key made it: another may have come since the row was read.
             let row = self.store.webhook(&webhook.account, &webhook.name).await?.ok_or(Error::not_found("webhook"))?;
-            signing_key(&row, &key)?
+            signing_keys(&row, &key, now)?
         };
-        let seconds = clock::now().as_millis() / 1000;
-        let Some(signature) = signature(text.expose(), id, seconds, body) else {
+        let seconds = now.as_millis() / 1000;
+        let signatures = keys.iter().map(|key| signature(key.expose(), id, seconds, body)).collect::<Option<Vec<_>>>();
+        let Some(signatures) = signatures else {
             return Err(Error::Broken("a webhook's key is none"));
         };
         let Ok((client, url)) = self.outside.reach(&webhook.url) else {
@@ -137,7 +139,7 @@ impl Service {
             .header("user-agent", concat!("tresor/", env!("CARGO_PKG_VERSION")))
             .header("webhook-id", id)
             .header("webhook-timestamp", seconds)
-            .header("webhook-signature", signature)
+            .header("webhook-signature", signatures.join(" "))
             .body(body.to_owned());
         Ok(match request.send().await {
             Ok(answer) if answer.status().is_success() => Attempt::Taken(answer.status().as_u16()),

@@ -4,14 +4,17 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::webhook::WebhookEvent;
-use domain::{AccountId, Action, EnvironmentName, Invalid, SecretId, Timestamp, Value, WebhookName, limits};
+use domain::{AccountId, Action, EnvironmentName, Invalid, Overlap, SecretId, Timestamp, Value, WebhookName, limits};
 use envelope::{AccountKey, Binding, random_bytes};
-use store::{MessageRow, WebhookRow};
+use store::{MessageRow, SigningKey, WebhookRow};
 use zeroize::Zeroizing;
 
 use super::{Caller, Error, Service, new_id};
+use crate::clock;
 use crate::wire::{self, Page};
 
+/// For how long messages are signed with the key before too, where nobody says it: a day.
+const KEY_OVERLAP_SECONDS: u32 = 86_400;
 /// What the text of a key begins with.
 pub(super) const KEY_PREFIX: &str = "whsec_";
 
@@ -40,8 +43,8 @@ impl Service {
         let events = WebhookEvent::parse_all(input.events.iter().map(String::as_str))?;
         let account = caller.actor.account.clone();
         let key = self.keyring.account(&self.store, &account).await?;
-        let (id, text) = (new_id(), Zeroizing::new(format!("{KEY_PREFIX}{}", STANDARD.encode(*random_bytes::<32>()))));
-        let signing_key = encrypt(&key, &id, &text)?;
+        let (id, text) = (new_id(), new_key());
+        let signing_key = SigningKey { version: 1, ciphertext: encrypt(&key, &id, 1, &text)?, previous: None };
         let (row, waiting, made) = self
             .store
             .write(move |tx| {
@@ -79,6 +82,47 @@ impl Service {
             })
             .await?;
         Ok(wire::PutWebhookAnswer { webhook: shown(&row, waiting), signing_key: made.then(|| text.to_string()) })
+    }
+
+    /// Gives a webhook another key, which is in the answer. Messages are signed with the one before too for a while, unless the
+    /// caller says `null`: with that only, whoever has not changed yet goes on verifying.
+    pub(crate) async fn rotate_webhook(
+        &self,
+        caller: &Caller,
+        name: &str,
+        input: wire::RotateWebhook,
+    ) -> Result<wire::PutWebhookAnswer, Error> {
+        let name = WebhookName::parse(name)?;
+        let permit = self.permit(caller, Action::WebhookRotate, None, name.as_str()).await?;
+        let overlap = match input.overlap {
+            None => Overlap::of_seconds(KEY_OVERLAP_SECONDS),
+            Some(time) => time.map(|text| Overlap::parse(&text)).transpose()?,
+        };
+        let account = caller.actor.account.clone();
+        let key = self.keyring.account(&self.store, &account).await?;
+        let text = new_key();
+        let (webhook, text) = self
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let mut row = tx.webhook(&account, &name).await?.ok_or(Error::not_found("webhook"))?;
+                    let SigningKey { version, ciphertext: before, .. } = row.signing_key;
+                    let until = overlap.map(|overlap| permit.time().plus_millis(overlap.millis()));
+                    row.signing_key = SigningKey {
+                        version: version + 1,
+                        ciphertext: encrypt(&key, &row.id, version + 1, &text)?,
+                        previous: until.map(|until| (before, until)),
+                    };
+                    tx.put_signing_key(&account, &name, &row.signing_key).await?;
+                    let event = permit.done();
+                    let event = until.into_iter().fold(event, |event, until| event.detail("previous_until", until));
+                    tx.append_audit(&event).await?;
+                    let waiting = tx.count_messages(&account, &name).await?;
+                    Ok::<_, Error>((shown(&row, waiting), text))
+                })
+            })
+            .await?;
+        Ok(wire::PutWebhookAnswer { webhook, signing_key: Some(text.to_string()) })
     }
 
     /// Deletes a webhook: it is told nothing any more, and what waited is not told.
@@ -133,14 +177,15 @@ impl Service {
     }
 }
 
-/// Puts a message for each webhook that is told of such events into the queue. Nothing in `data` may be of a value.
+/// Puts a message for each webhook that is told of such events into the queue; `false` if there is none. Nothing in `data` may be of a value.
 pub(super) async fn tell(
     tx: &mut store::Tx,
     account: &AccountId,
     event: WebhookEvent,
     now: Timestamp,
     data: &serde_json::Value,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
+    let mut told = false;
     for webhook in tx.webhooks(account).await? {
         if webhook.disabled_at.is_none() && webhook.events.contains(&event) {
             let row = MessageRow {
@@ -152,38 +197,55 @@ pub(super) async fn tell(
                 next_at: now,
             };
             tx.insert_message(&row).await?;
+            told = true;
         }
     }
-    Ok(())
+    Ok(told)
 }
 
 fn message(kind: &str, now: Timestamp, data: &serde_json::Value) -> String {
     serde_json::json!({ "type": kind, "timestamp": now, "data": data }).to_string()
 }
 
+/// A new key as its owner gets it.
+fn new_key() -> Zeroizing<String> {
+    Zeroizing::new(format!("{KEY_PREFIX}{}", STANDARD.encode(*random_bytes::<32>())))
+}
+
+fn encrypt(key: &AccountKey, webhook: &str, version: u64, text: &str) -> Result<Vec<u8>, Error> {
+    bound(webhook, version, |binding| Ok(key.encrypt(binding, &Value::new(text.to_owned())?)))
+}
+
+/// The keys that the webhook's messages are signed with at `now`, the newest first.
+pub(super) fn signing_keys(row: &WebhookRow, key: &AccountKey, now: Timestamp) -> Result<Vec<Value>, Error> {
+    let SigningKey { version, ciphertext, previous } = &row.signing_key;
+    let mut keys = vec![decrypt(row, key, *version, ciphertext)?];
+    if let Some((ciphertext, _)) = previous.as_ref().filter(|(_, until)| now < *until) {
+        keys.push(decrypt(row, key, version - 1, ciphertext)?);
+    }
+    Ok(keys)
+}
+
+fn decrypt(row: &WebhookRow, key: &AccountKey, version: u64, ciphertext: &[u8]) -> Result<Value, Error> {
+    bound(&row.id, version, |binding| Ok(key.decrypt(binding, ciphertext)?))
+}
+
+/// The webhook's signing keys as another account key encrypts them.
+pub(super) fn renewed(row: &WebhookRow, old: &AccountKey, new: &AccountKey) -> Result<SigningKey, Error> {
+    let renew = |version, ciphertext: &[u8]| {
+        let text = decrypt(row, old, version, ciphertext)?;
+        bound(&row.id, version, |binding| Ok(new.encrypt(binding, &text)))
+    };
+    let SigningKey { version, ciphertext, previous } = &row.signing_key;
+    let previous =
+        previous.as_ref().map(|(ciphertext, until)| Ok::<_, Error>((renew(version - 1, ciphertext)?, *until)));
+    Ok(SigningKey { version: *version, ciphertext: renew(*version, ciphertext)?, previous: previous.transpose()? })
+}
+
 /// A webhook's key is no secret's value: what it is bound to is no secret's id.
-fn binding_id(webhook: &str) -> SecretId {
-    SecretId::new(format!("webhook/{webhook}"))
-}
-
-fn encrypt(key: &AccountKey, webhook: &str, text: &str) -> Result<Vec<u8>, Error> {
-    bound(webhook, |binding| Ok(key.encrypt(binding, &Value::new(text.to_owned())?)))
-}
-
-/// The webhook's signing key.
-pub(super) fn signing_key(row: &WebhookRow, key: &AccountKey) -> Result<Value, Error> {
-    bound(&row.id, |binding| Ok(key.decrypt(binding, &row.signing_key)?))
-}
-
-/// The webhook's signing key as another account key encrypts it.
-pub(super) fn renewed(row: &WebhookRow, old: &AccountKey, new: &AccountKey) -> Result<Vec<u8>, Error> {
-    let text = signing_key(row, old)?;
-    bound(&row.id, |binding| Ok(new.encrypt(binding, &text)))
-}
-
-fn bound<T>(webhook: &str, with: impl FnOnce(&Binding<'_>) -> Result<T, Error>) -> Result<T, Error> {
-    let (secret, environment) = (binding_id(webhook), EnvironmentName::production());
-    with(&Binding { secret: &secret, environment: &environment, version: 1 })
+fn bound<T>(webhook: &str, version: u64, with: impl FnOnce(&Binding<'_>) -> Result<T, Error>) -> Result<T, Error> {
+    let (secret, environment) = (SecretId::new(format!("webhook/{webhook}")), EnvironmentName::production());
+    with(&Binding { secret: &secret, environment: &environment, version })
 }
 
 fn event_words(events: &[WebhookEvent]) -> String {
@@ -203,5 +265,9 @@ fn shown(row: &WebhookRow, waiting: u64) -> wire::Webhook {
         problem: row.problem.clone(),
         disabled_at: time(row.disabled_at),
         waiting,
+        // What is stored of it may be past its time.
+        previous_until: time(
+            row.signing_key.previous.as_ref().map(|(_, until)| *until).filter(|until| clock::now() < *until),
+        ),
     }
 }

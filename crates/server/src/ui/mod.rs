@@ -96,6 +96,7 @@ pub(crate) fn router() -> Router<Service> {
         .route("/functions/{name}/invocations/{id}", get(functions::invocation::show))
         .route("/webhooks", get(webhooks::show).post(webhooks::put))
         .route("/webhooks/{name}/test", post(webhooks::test))
+        .route("/webhooks/{name}/rotate", post(webhooks::rotate))
         .route("/webhooks/{name}/delete", post(webhooks::delete))
         .route("/audit", get(audit::show))
         .route("/audit/export", get(audit::export))

@@ -11,8 +11,13 @@ use super::layout::{self, ErrorPage, Section, snippet};
 use super::secrets::fields::{Field, Problems};
 use super::session::Session;
 use super::text::{sentence, visible};
+use super::time;
 use crate::service::Service;
-use crate::wire::{PutWebhook, Webhook};
+use crate::wire::{PutWebhook, RotateWebhook, Webhook};
+
+/// For how long a key that is replaced may go on being used.
+const OVERLAPS: [(&str, &str); 4] =
+    [("", "not at all: it may be known to others"), ("1h", "1 hour"), ("1d", "1 day"), ("7d", "7 days")];
 
 /// `GET /webhooks`
 pub(super) async fn show(State(service): State<Service>, session: Session) -> Result<Response, ErrorPage> {
@@ -30,15 +35,7 @@ pub(super) async fn put(
     let events = fields.starting_with("event.").map(str::to_owned).collect();
     let problems = match service.put_webhook(&session.caller, name, PutWebhook { url: url.to_owned(), events }).await {
         Ok(answer) => {
-            let told = html! {
-                div.notice.good role="status" {
-                    p { b { (name) } " is told from now on." }
-                    @if let Some(key) = &answer.signing_key {
-                        p { "Messages are signed with this key, as the Standard Webhooks specification says. Keep it where they are received: it is not shown again." }
-                        (snippet("Key that messages are signed with", key))
-                    }
-                }
-            };
+            let told = told(&html! { b { (name) } " is told from now on." }, answer.signing_key.as_deref());
             let body = body(&service, &session, &told, &Problems::default(), ["", ""]).await?;
             return Ok(layout::page(&session, Section::Webhooks, "Webhooks", &body));
         }
@@ -63,6 +60,27 @@ pub(super) async fn test(
     Ok(layout::page(&session, Section::Webhooks, "Webhooks", &body))
 }
 
+/// `POST /webhooks/{name}/rotate`
+pub(super) async fn rotate(
+    State(service): State<Service>,
+    session: Session,
+    Path(name): Path<String>,
+    fields: Fields,
+) -> Result<Response, ErrorPage> {
+    let input = RotateWebhook { overlap: Some(fields.text("overlap").map(str::to_owned)) };
+    let answer = service.rotate_webhook(&session.caller, &name, input).await.map_err(|error| session.failed(error))?;
+    let words = html! {
+        b { (answer.webhook.name) } " has another key. "
+        @match &answer.webhook.previous_until {
+            Some(until) => { "Until " (time::full(until, session.now)) " messages are signed with the one before too." },
+            None => "The one before is out of use.",
+        }
+    };
+    let told = told(&words, answer.signing_key.as_deref());
+    let body = body(&service, &session, &told, &Problems::default(), ["", ""]).await?;
+    Ok(layout::page(&session, Section::Webhooks, "Webhooks", &body))
+}
+
 /// `POST /webhooks/{name}/delete`
 pub(super) async fn delete(
     State(service): State<Service>,
@@ -71,6 +89,19 @@ pub(super) async fn delete(
 ) -> Result<Response, ErrorPage> {
     service.delete_webhook(&session.caller, &name).await.map_err(|error| session.failed(error))?;
     Ok(Redirect::to("/webhooks").into_response())
+}
+
+/// What was done, with the key if there is a new one.
+fn told(words: &Markup, key: Option<&str>) -> Markup {
+    html! {
+        div.notice.good role="status" {
+            p { (words) }
+            @if let Some(key) = key {
+                p { "Messages are signed with this key, as the Standard Webhooks specification says. Keep it where they are received: it is not shown again." }
+                (snippet("Key that messages are signed with", key))
+            }
+        }
+    }
 }
 
 async fn body(
@@ -108,11 +139,24 @@ fn table(session: &Session, webhooks: &[Webhook]) -> Markup {
                             }
                             @if let Some(problem) = &webhook.problem { span.by { (sentence(problem)) } }
                             @if webhook.waiting > 0 { span.by { (webhook.waiting) " waiting" } }
+                            @if let Some(until) = &webhook.previous_until { span.by { "Signed with two keys until " (time::full(until, session.now)) } }
                         } }
                         td data-label="Is told" { div.stack { @for event in &webhook.events { code { (event) } } } }
                         td data-label="Last taken" { @match &webhook.told_at { Some(time) => (session.ago(time)), None => span.muted { "Never" } } }
                         td data-label="Do" { div.actions {
                             form method="post" action=(format!("/webhooks/{}/test", webhook.name)) { button type="submit" { "Try " (webhook.name) } }
+                            details {
+                                summary { "New key …" }
+                                form method="post" action=(format!("/webhooks/{}/rotate", webhook.name)) {
+                                    div.filter-field {
+                                        label for=(format!("overlap-{}", webhook.name)) { "Sign with the old key too, for" }
+                                        select id=(format!("overlap-{}", webhook.name)) name="overlap" {
+                                            @for (time, words) in OVERLAPS { option value=(time) selected[time == "1d"] { (words) } }
+                                        }
+                                    }
+                                    button type="submit" { "Make a new key for " (webhook.name) }
+                                }
+                            }
                             details {
                                 summary { "Delete …" }
                                 form method="post" action=(format!("/webhooks/{}/delete", webhook.name)) { button.danger type="submit" { "Delete " (webhook.name) } }
@@ -158,5 +202,6 @@ fn words(event: WebhookEvent) -> &'static str {
         WebhookEvent::SecretDueSoon => "A value is to be replaced within a week",
         WebhookEvent::SecretOverdue => "A value should have been replaced",
         WebhookEvent::SecretRequestCreated => "Somebody asks for a secret",
+        WebhookEvent::SecretValueReturned => "A function returns the value of a secret",
     }
 }

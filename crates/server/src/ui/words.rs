@@ -131,6 +131,7 @@ pub(super) fn title(action: Action) -> &'static str {
         Action::WebhookPut => "Webhook made, changed or disabled",
         Action::WebhookDelete => "Webhook deleted",
         Action::WebhookTest => "Webhook tried",
+        Action::WebhookRotate => "Key of a webhook replaced",
         Action::KeyGet => "Key looked at",
         Action::KeyRotate => "Account key replaced",
         Action::SessionCreate => "Login link made or used",
@@ -260,6 +261,7 @@ impl Done<'_> {
             "webhook.put" => html! { "set the webhook" (name) " to " code { (self.detail("host")) } },
             "webhook.delete" => html! { "deleted the webhook" (name) },
             "webhook.test" => html! { "tried the webhook" (name) },
+            "webhook.rotate" => html! { "gave the webhook" (name) " another key" },
             "session.create" if event.details.get("link").is_some_and(|link| link == "used") => {
                 html! { "began with a login link" }
             }
@@ -332,6 +334,7 @@ fn wanted(event: &AuditEvent) -> Markup {
         "webhook.put" => html! { "set the webhook" (name) },
         "webhook.delete" => html! { "delete the webhook" (name) },
         "webhook.test" => html! { "try the webhook" (name) },
+        "webhook.rotate" => html! { "give the webhook" (name) " another key" },
         "key.get" => html! { "look at the account's key" },
         "key.rotate" => html! { "replace the account's key" },
         "session.create" => html! { "make a login link" },

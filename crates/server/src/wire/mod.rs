@@ -47,7 +47,7 @@ pub use settings::{PutSettings, Settings};
 pub use structure::{ImportStructure, ImportedStructure, SecretOutline, SecretStructure};
 pub use token::{CreateToken, CreatedToken, Token};
 pub use wall::{Wall, Walls};
-pub use webhook::{PutWebhook, PutWebhookAnswer, Webhook, WebhookTest};
+pub use webhook::{PutWebhook, PutWebhookAnswer, RotateWebhook, Webhook, WebhookTest};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

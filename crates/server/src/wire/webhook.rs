@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::secret::given;
+
 /// A place that is told of things.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Webhook {
@@ -30,9 +32,12 @@ pub struct Webhook {
     pub disabled_at: Option<String>,
     /// How many messages wait.
     pub waiting: u64,
+    /// Until when messages are signed with the key before too, after another was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_until: Option<String>,
 }
 
-/// A webhook, and, if it was just made, its key.
+/// A webhook, and, if that was just made, its key.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct PutWebhookAnswer {
     /// The webhook.
@@ -49,8 +54,19 @@ pub struct PutWebhookAnswer {
 pub struct PutWebhook {
     /// An https address of the internet, or of a network that the operator allowed.
     pub url: String,
-    /// What it is to be told: `secret_request.created`.
+    /// What it is to be told: some of `secret.due_soon`, `secret.overdue`, `secret.value_returned` and `secret_request.created`.
     pub events: Vec<String>,
+}
+
+/// Gives a webhook another key.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RotateWebhook {
+    /// For how long messages are signed with the key before too: `90s`, `10m`, `24h` or `7d`, at most 30 days. Left out: a day. `null`: the key
+    /// before is out of use at once.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub overlap: Option<Option<String>>,
 }
 
 /// What came of a message that was sent to try a webhook.
