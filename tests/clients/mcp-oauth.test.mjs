@@ -75,6 +75,10 @@ async function answer(address, word, device, picture) {
   return told;
 }
 
+/** The scopes that a program asks a person for. */
+const asksFor = (kept) => kept.address.searchParams.get("scope").split(" ").sort().join(" ");
+const FIRST = "functions:invoke functions:read functions:write secrets:read secrets:request";
+
 async function connect(client, transport, kept, Unauthorized, device, picture) {
   await assert.rejects(client.connect(transport()), Unauthorized);
   const told = await answer(kept.address, "Connect", device, picture);
@@ -92,8 +96,15 @@ test("revision 2025-11-25, and the end of what was granted", async () => {
   try {
     const { structuredContent } = await client.callTool({ name: "request_secret", arguments: { name: "MAIL_KEY", reason: "to send mail" } });
     assert.equal(structuredContent.status, "pending");
+    // It lacks a scope: this library renews its token then, which gives it no more, and the model reads why.
     const refused = await client.callTool({ name: "put_secret", arguments: { name: "MAIL_KEY", value: "x" } });
     assert.ok(refused.isError && refused.content[0].text.includes("secrets:write"));
+    // One that cannot renew asks the person, for all that it had too.
+    const { refresh_token, ...rest } = kept.tokens;
+    kept.tokens = rest;
+    await assert.rejects(client.callTool({ name: "list_audit", arguments: {} }), EarlierUnauthorized);
+    assert.equal(asksFor(kept), `audit:read ${FIRST}`);
+    kept.tokens = { ...rest, refresh_token };
     // An access token that ended is renewed without anybody being asked.
     const [all, last] = [kept.tokens.access_token, kept.tokens.access_token.at(-1)];
     kept.tokens.access_token = `${all.slice(0, -1)}${last === "0" ? "1" : "0"}`;
@@ -135,6 +146,19 @@ test("revision 2026-07-28, and a person who says no", async () => {
   try {
     const { tools } = await client.listTools();
     assert.ok(tools.length > 10);
+    // It lacks a scope, asks the person for it and for all that it had, and goes on where it was.
+    const put = { name: "put_secret", arguments: { name: "CHAT_KEY", value: "a value of the conversation" } };
+    await assert.rejects(client.callTool(put), modern.UnauthorizedError);
+    assert.equal(asksFor(kept), `${FIRST} secrets:write`);
+    await transport().finishAuth(await answer(kept.address, "Connect", DESKTOP, "consent-more"));
+    const { structuredContent } = await client.callTool(put);
+    assert.equal(structuredContent.name, "CHAT_KEY");
+    // A person who says no, and a program that tries again: it reads why.
+    const audit = { name: "list_audit", arguments: {} };
+    await assert.rejects(client.callTool(audit), modern.UnauthorizedError);
+    assert.equal((await answer(kept.address, "No", DESKTOP, "consent-more-no")).get("error"), "access_denied");
+    const refused = await client.callTool(audit);
+    assert.ok(refused.isError && refused.content[0].text.includes("audit:read"));
   } finally {
     await client.close();
   }

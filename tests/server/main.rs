@@ -51,6 +51,7 @@ mod mcp_confirm;
 mod mcp_elicit;
 mod mcp_hostile;
 mod oauth;
+mod oauth_scope;
 mod openapi;
 mod overlap;
 mod overlap_names;

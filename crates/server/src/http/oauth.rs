@@ -4,18 +4,18 @@
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use domain::token::{self, Kind};
-use domain::{Scope, ScopeSet};
+use domain::{Denied, Scope, ScopeSet};
 use reqwest::Url;
 use serde_json::{Value, json};
 
 use super::auth::{bearer, request_id};
 use super::body;
 use super::problem::ApiError;
-use crate::service::{Caller, OauthError, Registration, Service, TokenRequest};
+use crate::service::{Caller, Error, OauthError, Registration, Service, TokenRequest};
 
 /// Of a request to an endpoint that takes no token.
 const LIMIT: usize = 16 * 1024;
@@ -34,10 +34,14 @@ pub(crate) fn router() -> Router<Service> {
         .route("/oauth/revoke", post(revoke))
 }
 
-/// Whoever calls `/mcp`: by a token of the account, or by one that a client got for it.
-pub(crate) async fn caller(service: &Service, parts: &axum::http::request::Parts) -> Result<Caller, Response> {
+/// Whoever calls `/mcp`: by a token of the account, or, which is `true`, by one that a client got for it.
+pub(crate) async fn caller(service: &Service, parts: &axum::http::request::Parts) -> Result<(Caller, bool), Response> {
+    let mut by_client = false;
     let found = match bearer(parts) {
-        Ok(Some(text)) if token::well_formed(Kind::ClientAccess, text) => service.authenticate_client(text).await,
+        Ok(Some(text)) if token::well_formed(Kind::ClientAccess, text) => {
+            by_client = true;
+            service.authenticate_client(text).await
+        }
         Ok(Some(text)) => service.authenticate(text).await,
         Ok(None) => {
             let detail = "This needs a token: send it as `Authorization: Bearer trs_…`, or get one as the WWW-Authenticate header says.";
@@ -46,15 +50,38 @@ pub(crate) async fn caller(service: &Service, parts: &axum::http::request::Parts
         Err(error) => return Err(challenge(service, error)),
     };
     let actor = found.map_err(|error| challenge(service, ApiError::from(error)))?;
-    Ok(Caller { actor, request_id: request_id(parts) })
+    Ok((Caller { actor, request_id: request_id(parts) }, by_client))
+}
+
+/// Tells a client which scopes it should ask a person for, to do what it was refused (RFC 6750, 3.1). Before revision 2026-07-28 of the protocol
+/// clients ask for just those, so that they must be told those that they have too.
+pub(crate) fn step_up(service: &Service, headers: &HeaderMap, has: &ScopeSet, lacks: Scope) -> Response {
+    let revision = headers.get("mcp-protocol-version").map_or(&b""[..], HeaderValue::as_bytes);
+    let asks_for_more = revision >= &b"2026-07-28"[..];
+    let scopes = if asks_for_more { ScopeSet::default() } else { has.clone() }.with(lacks).to_text();
+    let error = ApiError::from(Error::Denied(Denied::Scope(lacks)));
+    let said = format!(
+        "Bearer error=\"insufficient_scope\", scope=\"{scopes}\", resource_metadata=\"{}\", error_description=\"{}\"",
+        metadata(service),
+        error.detail()
+    );
+    let mut response = error.into_response();
+    if let Ok(said) = HeaderValue::from_str(&said) {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, said);
+    }
+    response
+}
+
+fn metadata(service: &Service) -> String {
+    format!("{}{OF_RESOURCE}/mcp", service.sites().url())
 }
 
 /// Tells where to get a token (RFC 9728, 5.1).
 fn challenge(service: &Service, error: ApiError) -> Response {
     let unauthenticated = error.status() == StatusCode::UNAUTHORIZED;
     let mut response = error.into_response();
-    let metadata = format!("{}{OF_RESOURCE}/mcp", service.sites().url());
-    let said = format!("Bearer resource_metadata=\"{metadata}\", scope=\"{}\"", ScopeSet::of_a_client().to_text());
+    let said =
+        format!("Bearer resource_metadata=\"{}\", scope=\"{}\"", metadata(service), ScopeSet::of_a_client().to_text());
     if let Ok(said) = HeaderValue::from_str(&said)
         && unauthenticated
     {
@@ -109,7 +136,7 @@ async fn register(State(service): State<Service>, request: Request) -> Response 
                 "grant_types": ["authorization_code", "refresh_token"], "response_types": ["code"], "token_endpoint_auth_method": "none" });
             (StatusCode::CREATED, Json(client)).into_response()
         }
-        Err(crate::service::Error::Invalid(_)) => refused(&OauthError {
+        Err(Error::Invalid(_)) => refused(&OauthError {
             error: "invalid_redirect_uri",
             description: "redirect_uris must be 1 to 10 of https, http of this machine, or a program's own scheme, without a fragment",
         }),

@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use domain::Invalid;
 use domain::import::Rejected;
+use domain::{Denied, Invalid, Scope};
 use runtime::BundleError;
 
 use crate::service::Error;
@@ -18,13 +18,14 @@ pub(crate) struct ApiError {
     detail: String,
     errors: Vec<FieldProblem>,
     retry_after: Option<u32>,
+    lacks: Option<Scope>,
 }
 
 pub(crate) type ApiResult<T> = Result<T, ApiError>;
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), errors: Vec::new(), retry_after: None }
+        Self { status, code, detail: detail.into(), errors: Vec::new(), retry_after: None, lacks: None }
     }
 
     /// 503: too much to do now. Tells when to try again, in seconds.
@@ -47,6 +48,11 @@ impl ApiError {
         &self.detail
     }
 
+    /// The scope without which it was refused, if that is why.
+    pub(crate) fn lacks(&self) -> Option<Scope> {
+        self.lacks
+    }
+
     /// The fields that broke a rule.
     pub(crate) fn fields(&self) -> &[FieldProblem] {
         &self.errors
@@ -66,7 +72,10 @@ impl From<Error> for ApiError {
             Error::Invalid(fields) => invalid(fields),
             Error::Import(lines) => import(&lines),
             Error::Bundle(error) => bundle(&error),
-            Error::Denied(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", format!("{detail}.")),
+            Error::Denied(why) => Self {
+                lacks: if let Denied::Scope(scope) = why { Some(scope) } else { None },
+                ..Self::new(StatusCode::FORBIDDEN, "forbidden", format!("{detail}."))
+            },
             Error::NotFound { .. } => Self::new(StatusCode::NOT_FOUND, "not_found", format!("{detail}.")),
             Error::Exists { .. } => Self::new(StatusCode::CONFLICT, "exists", format!("{detail}.")),
             Error::Precondition => Self::new(StatusCode::PRECONDITION_FAILED, "version_mismatch", detail),

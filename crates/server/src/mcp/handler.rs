@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::call::Asked;
 use super::elicit::{self, Next};
-use super::{Given, call, data, guide, tools};
+use super::{Given, Lacks, call, data, guide, tools};
 use crate::http::problem::ApiError;
 use crate::service::{Caller, Error, Service};
 
@@ -37,8 +37,13 @@ fn caller(context: &RequestContext<RoleServer>) -> Result<Caller, ErrorData> {
     beside(context).ok_or_else(|| ErrorData::internal_error("nobody asks", None))
 }
 
-/// A refusal, so that the model can read it and do better.
-fn refused(error: &ApiError) -> CallToolResult {
+/// A refusal, so that the model can read it and do better; or the client, where a person can give it leave.
+fn refused(context: &RequestContext<RoleServer>, error: &ApiError) -> CallToolResult {
+    if let Some(lacks) = beside::<Lacks>(context)
+        && let Ok(mut lacks) = lacks.0.lock()
+    {
+        *lacks = error.lacks();
+    }
     let fields: Vec<_> = error.fields().iter().map(|field| json!({ "field": field.field, "code": field.code, "detail": field.detail, "line": field.line, "column": field.column })).collect();
     let told = data::visible(json!({ "code": error.code(), "detail": error.detail(), "errors": fields }));
     CallToolResult::error(vec![ContentBlock::text(data::delimited(&told))])
@@ -52,7 +57,12 @@ fn told(value: Value) -> CallToolResponse {
 
 impl Handler {
     /// A tool that asks a person, of a client that shows the link by itself.
-    async fn by_link(&self, caller: &Caller, request: &CallToolRequestParams) -> Result<CallToolResponse, ErrorData> {
+    async fn by_link(
+        &self,
+        context: &RequestContext<RoleServer>,
+        caller: &Caller,
+        request: &CallToolRequestParams,
+    ) -> Result<CallToolResponse, ErrorData> {
         let arguments = request.arguments.clone().unwrap_or_default();
         let of = elicit::call_of(&request.name, &arguments);
         let next = match &request.request_state {
@@ -66,7 +76,7 @@ impl Handler {
             Err(Error::Invalid(fields)) if fields.iter().any(|field| field.field == "requestState") => {
                 Err(ErrorData::invalid_params("requestState is of another call, or too old", None))
             }
-            Err(error) => Ok(refused(&error.into()).into()),
+            Err(error) => Ok(refused(context, &error.into()).into()),
         }
     }
 }
@@ -98,13 +108,13 @@ impl ServerHandler for Handler {
         let caller = caller(&context)?;
         let may_ask = [tools::REQUEST_SECRET, tools::DELETE_SECRET].contains(&&*request.name);
         if may_ask && (request.request_state.is_some() || elicit::shows_links(&context)) {
-            return self.by_link(&caller, &request).await;
+            return self.by_link(&context, &caller, &request).await;
         }
         let value = beside::<Given>(&context).and_then(|given| given.0.lock().ok()?.take());
         let asked = Asked { tool: &request.name, arguments: request.arguments.unwrap_or_default(), value };
         match call::call(&self.service, &caller, asked).await {
             Some(Ok(value)) => Ok(told(value)),
-            Some(Err(error)) => Ok(refused(&error).into()),
+            Some(Err(error)) => Ok(refused(&context, &error).into()),
             None => Err(ErrorData::invalid_params("there is no tool of this name", None)),
         }
     }

@@ -19,7 +19,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Extension, Router};
-use domain::limits;
+use domain::{Scope, limits};
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use zeroize::Zeroizing;
@@ -32,6 +32,10 @@ use handler::Handler;
 /// The value of a `put_secret`, beside its request. Whoever acts on it takes it out.
 #[derive(Clone, Default)]
 struct Given(Arc<Mutex<Option<Zeroizing<String>>>>);
+
+/// The scope without which a client's tool was refused. Beside requests with other tokens there is none: no person is asked for those.
+#[derive(Clone, Default)]
+struct Lacks(Arc<Mutex<Option<Scope>>>);
 
 type Endpoint = StreamableHttpService<Handler, NeverSessionManager>;
 
@@ -58,7 +62,7 @@ async fn respond(
     request: Request,
 ) -> Response {
     let (mut parts, body) = request.into_parts();
-    let caller = match oauth::caller(&service, &parts).await {
+    let (caller, by_client) = match oauth::caller(&service, &parts).await {
         Ok(caller) => caller,
         Err(response) => return response,
     };
@@ -76,6 +80,17 @@ async fn respond(
     parts.extensions.insert(Given(Arc::new(Mutex::new(message.value))));
     parts.headers.remove(axum::http::header::CONTENT_LENGTH);
     parts.headers.remove(axum::http::header::AUTHORIZATION);
-    parts.extensions.insert(caller);
-    endpoint.handle(Request::from_parts(parts, body)).await.map(Body::new)
+    parts.extensions.insert(caller.clone());
+    let (lacks, headers) = (Lacks::default(), parts.headers.clone());
+    if by_client {
+        parts.extensions.insert(lacks.clone());
+    }
+    let response = endpoint.handle(Request::from_parts(parts, body)).await.map(Body::new);
+    let lacks = lacks.0.lock().map_or(None, |mut lacks| lacks.take());
+    match lacks {
+        Some(scope) if service.challenges_client(&caller, scope) => {
+            oauth::step_up(&service, &headers, &caller.actor.scopes, scope)
+        }
+        _ => response,
+    }
 }

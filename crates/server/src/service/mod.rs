@@ -144,6 +144,7 @@ pub(crate) struct Inner {
     /// Told when there is something for webhooks.
     told: Arc<Notify>,
     outside: Outside,
+    challenges: oauth::Challenges,
     /// Of values in responses.
     returned: Mutex<Told>,
     /// What is active, by account and environment.
@@ -197,6 +198,7 @@ impl Service {
                 answered: Notify::new(),
                 told: Arc::default(),
                 outside,
+                challenges: oauth::Challenges::default(),
                 returned: Mutex::default(),
                 active: recent::Recent::default(),
             }),

@@ -154,7 +154,7 @@ fn table(session: &Session, webhooks: &[Webhook]) -> Markup {
                                             @for (time, words) in OVERLAPS { option value=(time) selected[time == "1d"] { (words) } }
                                         }
                                     }
-                                    button type="submit" { "Make a new key for " (webhook.name) }
+                                    p.actions { button type="submit" { "Make a new key for " (webhook.name) } }
                                 }
                             }
                             details {

@@ -8,13 +8,17 @@ mod client;
 mod consent;
 mod tokens;
 
-use domain::ScopeSet;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use domain::{Scope, ScopeSet};
 
 pub(crate) use client::Registration;
 pub(crate) use consent::{Consent, Grant, Refused};
 pub(crate) use tokens::TokenRequest;
 
-use super::Service;
+use super::{Caller, Service};
 
 /// What a client is told that asked in a way that does not work (RFC 6749, 5.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +46,40 @@ pub(crate) struct AuthorizeInput {
     pub(crate) resource: Option<String>,
 }
 
+/// How long a client that was told what it lacks may take to come back without it.
+const CHALLENGE: Duration = Duration::from_secs(60);
+/// Most challenges that are remembered; old ones are forgotten first.
+const CHALLENGES: usize = 10_000;
+
+/// Which grants were told lately that they lack a scope. A client that comes back without it could not ask a person, or did in vain: some renew
+/// their token, which gives them no more, and would end with an error that says nothing. Those are told in the tool's result.
+#[derive(Default)]
+pub(crate) struct Challenges(Mutex<HashMap<(String, Scope), Instant>>);
+
+impl Challenges {
+    /// Whether the grant was not told of the scope lately. It counts as told then.
+    pub(crate) fn is_news(&self, grant: &str, scope: Scope, now: Instant) -> bool {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_fresh = |at: &Instant| now.saturating_duration_since(*at) < CHALLENGE;
+        if told.len() >= CHALLENGES {
+            told.retain(|_, at| is_fresh(at));
+        }
+        let key = (grant.to_owned(), scope);
+        if told.get(&key).is_some_and(is_fresh) {
+            return false;
+        }
+        told.insert(key, now);
+        true
+    }
+}
+
 impl Service {
+    /// Whether a client is to be told that it lacks a scope: one that it could have, and of which it was not told just now.
+    pub(crate) fn challenges_client(&self, caller: &Caller, scope: Scope) -> bool {
+        let could_have = ScopeSet::for_clients().contains(scope);
+        could_have && self.inner.challenges.is_news(&caller.actor.id, scope, Instant::now())
+    }
+
     /// What tokens of clients are for (RFC 8707).
     pub(crate) fn mcp_resource(&self) -> String {
         format!("{}/mcp", self.sites.url())
@@ -70,7 +107,20 @@ fn wanted(scope: Option<&str>) -> Result<ScopeSet, OauthError> {
 
 #[cfg(test)]
 mod tests {
-    use super::wanted;
+    use std::time::Instant;
+
+    use domain::Scope;
+
+    use super::{CHALLENGE, Challenges, wanted};
+
+    #[test]
+    fn a_client_is_told_once_and_again_when_it_had_time() {
+        let (challenges, now) = (Challenges::default(), Instant::now());
+        assert!(challenges.is_news("a", Scope::AuditRead, now));
+        assert!(!challenges.is_news("a", Scope::AuditRead, now + CHALLENGE / 2));
+        assert!(challenges.is_news("a", Scope::SecretsWrite, now) && challenges.is_news("b", Scope::AuditRead, now));
+        assert!(challenges.is_news("a", Scope::AuditRead, now + CHALLENGE));
+    }
 
     #[test]
     fn clients_ask_for_what_is_for_clients() {
