@@ -22,6 +22,8 @@ pub enum ActorKind {
     Function,
     /// A caller of functions with a JWT of one of the account's issuers.
     Jwt,
+    /// The server itself, on behalf of a secret's rotator. Its name is the secret's.
+    Rotator,
 }
 
 /// What a member may at most do.

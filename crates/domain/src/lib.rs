@@ -28,6 +28,7 @@ mod placeholder;
 pub mod policy;
 pub mod redact;
 mod resolution;
+pub mod rotation;
 pub mod scan;
 pub mod scope;
 mod secret_request;

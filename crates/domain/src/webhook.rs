@@ -23,6 +23,8 @@ macro_rules! events {
 }
 
 events! {
+    /// A rotator could not replace a value.
+    RotationFailed = "rotation.failed",
     /// A value is to be replaced within a week.
     SecretDueSoon = "secret.due_soon",
     /// A value should have been replaced.

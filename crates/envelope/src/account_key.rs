@@ -3,7 +3,7 @@
 use std::fmt;
 
 use aws_lc_rs::hmac;
-use domain::{AccountId, Value};
+use domain::{AccountId, SecretId, Value};
 use zeroize::Zeroizing;
 
 use crate::aead::Xaes256Gcm;
@@ -73,6 +73,23 @@ impl AccountKey {
         format::decrypt(&self.values, &self.id, &Context::Draft { account: &self.account, id }, ciphertext)
     }
 
+    /// Encrypts a value that the rotation `rotation` of `secret` has made and that is no version yet. No version's binding
+    /// decrypts it.
+    pub fn encrypt_pending(&self, secret: &SecretId, rotation: &str, value: &Value) -> Vec<u8> {
+        let context = Context::Pending { account: &self.account, secret, rotation };
+        format::encrypt(&self.values, &self.id, &context, value.expose().as_bytes())
+    }
+
+    /// The value that a rotation has made.
+    ///
+    /// # Errors
+    /// [`DecryptError`] for anything but what [`AccountKey::encrypt_pending`] made for this very secret and rotation.
+    pub fn decrypt_pending(&self, secret: &SecretId, rotation: &str, ciphertext: &[u8]) -> Result<Value, DecryptError> {
+        let context = Context::Pending { account: &self.account, secret, rotation };
+        let mut plaintext = format::decrypt(&self.values, &self.id, &context, ciphertext)?;
+        Value::from_bytes(std::mem::take(&mut plaintext)).map_err(|_| DecryptError)
+    }
+
     /// A keyed fingerprint of `bytes`: equal for equal bytes and purpose under this key, and untestable without it.
     ///
     /// HMAC-SHA256 under a sub-key of its own for each `purpose`. It changes when the account key is rotated.
@@ -135,6 +152,22 @@ mod tests {
         let key = AccountKey::from_bytes(&AccountId::new("a"), Zeroizing::new([0xab; 32]));
         assert_eq!(format!("{key:?}"), format!("AccountKey({})", key.id()));
         assert!(!key.id().contains("abab"));
+    }
+
+    #[test]
+    fn a_pending_value_is_of_one_rotation_and_no_version() {
+        let key = AccountKey::generate(&AccountId::new("a"));
+        let (secret, environment) = (SecretId::new("s"), EnvironmentName::production());
+        let value = Value::new("hello".to_owned()).unwrap();
+        let pending = key.encrypt_pending(&secret, "one", &value);
+        assert_eq!(key.decrypt_pending(&secret, "one", &pending).unwrap().expose(), "hello");
+        assert!(key.decrypt_pending(&secret, "two", &pending).is_err());
+        assert!(key.decrypt_pending(&SecretId::new("t"), "one", &pending).is_err());
+        assert!(AccountKey::generate(&AccountId::new("a")).decrypt_pending(&secret, "one", &pending).is_err());
+        let binding = Binding { secret: &secret, environment: &environment, version: 1 };
+        assert!(key.decrypt(&binding, &pending).is_err());
+        assert!(key.decrypt_draft("one", &pending).is_err());
+        assert!(key.decrypt_pending(&secret, "one", &key.encrypt(&binding, &value)).is_err());
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub struct Binding<'a> {
 pub(crate) enum Context<'a> {
     Value { account: &'a AccountId, binding: &'a Binding<'a> },
     Draft { account: &'a AccountId, id: &'a str },
+    Pending { account: &'a AccountId, secret: &'a SecretId, rotation: &'a str },
     AccountKey { account: &'a AccountId },
     AuditKey { server: &'a str },
 }
@@ -38,6 +39,14 @@ impl Context<'_> {
                 b"tresor import draft v1",
                 account.as_str().as_bytes(),
                 id.as_bytes(),
+                key_id,
+                &[version_byte],
+            ]),
+            Self::Pending { account, secret, rotation } => fields(&[
+                b"tresor pending value v1",
+                account.as_str().as_bytes(),
+                secret.as_str().as_bytes(),
+                rotation.as_bytes(),
                 key_id,
                 &[version_byte],
             ]),

@@ -101,18 +101,22 @@ macro_rules! usual {
 }
 pub(crate) use usual;
 
-/// When the value `v` of the secret `s`, or of the one named, of the account `$1` should be replaced. NULL for never.
+/// When the value `v` of the secret `s`, or of the one named, of the account `$1` should be replaced. NULL for never, and for what
+/// a rotator replaces by itself.
 macro_rules! due {
     () => {
         due!("s")
     };
     ($secret:literal) => {
         concat!(
-            "COALESCE(v.rotate_by, v.created_at + COALESCE(",
+            "CASE WHEN EXISTS (SELECT 1 FROM rotators t WHERE t.account = $1 AND t.secret_id = ",
+            $secret,
+            ".id AND t.every_days IS NOT NULL AND t.failed_at IS NULL) THEN NULL ELSE \
+             COALESCE(v.rotate_by, v.created_at + COALESCE(",
             $secret,
             ".rotate_after_days, ",
             $crate::columns::usual!(),
-            ") * 86400000)"
+            ") * 86400000) END"
         )
     };
 }

@@ -22,6 +22,7 @@ const QUEUE: usize = 1024;
 pub struct Store(Arc<Inner>);
 
 struct Inner {
+    shared: bool,
     readers: AnyPool,
     commits: Arc<AtomicU64>,
     /// `None` once closed; the writer ends when the last clone of the sender is gone.
@@ -44,6 +45,7 @@ impl Store {
         let commits = Arc::new(AtomicU64::new(0));
         let writer = Writer::new(location.clone(), connection, Arc::clone(&commits));
         Ok(Self(Arc::new(Inner {
+            shared: matches!(location, Location::Postgres(_)),
             readers,
             commits,
             jobs: Mutex::new(Some(sender)),
@@ -68,6 +70,11 @@ impl Store {
     pub async fn ping(&self) -> Result<()> {
         sqlx::query("SELECT 1").execute(&mut *self.reader().await?).await?;
         Ok(())
+    }
+
+    /// Whether other servers may use the database too.
+    pub fn is_shared(&self) -> bool {
+        self.0.shared
     }
 
     /// How many transactions were committed. Fewer than the writes: those that come together are committed together.

@@ -6,7 +6,7 @@ mod rules;
 
 use crate::timestamp::DAY_MILLIS;
 use crate::{Delivery, EnvironmentName, SecretName, Timestamp};
-pub use rules::{duplicated, examine, missing, of_mode, pending};
+pub use rules::{duplicated, examine, missing, of_mode, pending, rotation_failed};
 
 /// For how many days nothing may use a secret before that is told, if nobody says otherwise.
 pub const UNUSED_DAYS: u32 = 90;
@@ -52,6 +52,8 @@ pub enum Ailment {
     Missing,
     /// It should have been replaced.
     Overdue,
+    /// Its rotator could not replace it.
+    RotationFailed,
     /// The value has not the form that it should have.
     BadlyFormatted,
     /// The value is for the other mode of its provider.
@@ -80,6 +82,7 @@ impl Ailment {
         match self {
             Self::Missing => "missing",
             Self::Overdue => "overdue",
+            Self::RotationFailed => "rotation_failed",
             Self::BadlyFormatted => "badly_formatted",
             Self::WrongMode => "wrong_mode",
             Self::BrowserExposed => "browser_exposed",

@@ -2,6 +2,7 @@
 
 use super::{Ailment, Complaint, DAY_MILLIS, Known, Patience, Remedy, Urgency, days};
 use crate::catalogue::{self, Mode};
+use crate::rotation::RotationStep;
 use crate::{Delivery, EnvironmentName, SecretName, Timestamp};
 
 /// What should be done about a secret with a value, by itself.
@@ -165,6 +166,19 @@ pub fn missing(functions: &[String]) -> Complaint {
         Remedy::Put,
         "Put a value; functions find it at their next invocation.",
     )
+}
+
+/// What should be done about a secret whose rotation failed at `step`.
+pub fn rotation_failed(step: RotationStep, problem: &str) -> Complaint {
+    let detail =
+        format!("could not be replaced by its rotator, which stopped at the step {}: {problem}", step.as_str());
+    let advice = match step {
+        RotationStep::Retire => {
+            "The new value is in use; the one before still works. Mend what keeps it, then retry the rotation."
+        }
+        _ => "The value before is still in use. Mend what keeps it, then retry the rotation, or cancel it.",
+    };
+    Complaint::new(Urgency::High, Ailment::RotationFailed, detail, Remedy::Look, advice)
 }
 
 /// What should be done about a slot that no function reads.

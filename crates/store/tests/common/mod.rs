@@ -79,6 +79,8 @@ impl Database {
             "secret_versions",
             "secret_overlaps",
             "secret_reminders",
+            "rotators",
+            "rotations",
             "webhooks",
             "webhook_messages",
             "functions",
