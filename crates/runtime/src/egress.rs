@@ -24,7 +24,7 @@ mod target;
 mod trust;
 mod tunnel;
 
-pub use broker::{Broker, BrokerConfig, EgressTimeouts, EgressWorker, Listener, Outlet};
+pub use broker::{Broker, BrokerConfig, EgressTimeouts, EgressWorker, Listener, NoConnection, Outlet};
 pub use brokered::{Brokered, NoRandomness, Placeholders};
 pub use dial::{Resolve, SystemResolver};
 pub use exchange::{EgressOutcome, EgressRecord, Via};

@@ -23,8 +23,9 @@ mod escape;
 pub use bundle::{Bundle, BundleError, Bundler, Source};
 pub use deno::{Deno, DenoError};
 pub use egress::{
-    Broker, BrokerConfig, Brokered, EgressOutcome, EgressRecord, EgressTimeouts, EgressWorker, Listener, NoRandomness,
-    Outlet, Placeholders, ProbeAnswer, ProbeError, ProbeRequest, Resolve, SystemResolver, Trust, TrustError, Via,
+    Broker, BrokerConfig, Brokered, EgressOutcome, EgressRecord, EgressTimeouts, EgressWorker, Listener, NoConnection,
+    NoRandomness, Outlet, Placeholders, ProbeAnswer, ProbeError, ProbeRequest, Resolve, SystemResolver, Trust,
+    TrustError, Via,
 };
 pub use hop_by_hop::strip_hop_by_hop;
 pub use memory::room;

@@ -46,6 +46,8 @@ pub struct WorkerKey {
     pub deployment: u64,
     /// Changes with every change of a value that the function would see.
     pub generation: u64,
+    /// Of a worker that serves one purpose only, what that is: none but who names it gets that worker.
+    pub apart: Option<Arc<str>>,
 }
 
 /// What makes an unassigned worker into a function's.
@@ -64,6 +66,10 @@ pub struct Assignment {
     pub guard: ResponseGuard,
     /// The secrets among them that everyone may see.
     pub publishable: BTreeSet<SecretName>,
+    /// Values that it will be told on the way, and that are taken out of what it writes like its own.
+    pub told: Arc<Vec<(SecretName, Value)>>,
+    /// What it writes goes nowhere: it comes to know values that nobody can take out of a text yet.
+    pub silent: bool,
 }
 
 /// What a worker may send where.

@@ -12,7 +12,7 @@ use hyper::service::service_fn;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use ipnet::IpNet;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +22,7 @@ use super::address::Guard;
 use super::brokered::Placeholders;
 use super::dial::{Connector, Dialer, Resolve, Stream, SystemResolver};
 use super::exchange::EgressRecord;
+use super::target::Target;
 use super::trust::{Trust, TrustError};
 use super::{forward, tunnel};
 
@@ -82,6 +83,16 @@ impl Default for BrokerConfig {
             timeouts: EgressTimeouts::default(),
         }
     }
+}
+
+/// Why there is no connection to a host.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct NoConnection {
+    /// Stable, as workers are told it: `address_not_public`, `connect_failed`, ….
+    pub code: &'static str,
+    /// Names the host and the rule.
+    pub detail: String,
 }
 
 /// Sends the traffic of all workers. One per server: its connections to hosts outlive workers.
@@ -165,6 +176,16 @@ impl Broker {
             timeout,
         });
         Ok(Self { dialer, timeouts: config.timeouts, pools: Mutex::default() })
+    }
+
+    /// A connection to a host that an account chose, for the server itself: its name resolved once, all its addresses judged as
+    /// those of workers' requests are, and one of those dialled.
+    ///
+    /// # Errors
+    /// [`NoConnection`].
+    pub async fn connect(&self, host: &str, port: u16) -> Result<TcpStream, NoConnection> {
+        let opened = async { self.dialer.tcp(&Target::endpoint(host, port)?).await };
+        opened.await.map_err(|refusal| NoConnection { code: refusal.code, detail: refusal.to_string() })
     }
 
     pub(super) fn dialer(&self) -> &Dialer {

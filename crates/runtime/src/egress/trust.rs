@@ -42,6 +42,23 @@ impl Trust {
 
     /// One configuration for pooled connections, which may speak HTTP/2, and one for HTTP/1.1 alone.
     pub(super) fn load(&self) -> Result<(Arc<ClientConfig>, Arc<ClientConfig>), TrustError> {
+        let roots = self.roots()?;
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut http1 = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        http1.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let mut pooled = http1.clone();
+        pooled.alpn_protocols.insert(0, b"h2".to_vec());
+        Ok((Arc::new(pooled), Arc::new(http1)))
+    }
+
+    /// The authorities themselves.
+    ///
+    /// # Errors
+    /// If a file of authorities is none.
+    pub fn roots(&self) -> Result<RootCertStore, TrustError> {
         let mut roots = RootCertStore::empty();
         if !self.compiled_in {
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -57,14 +74,6 @@ impl Trust {
                 return Err(broken());
             }
         }
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut http1 = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        http1.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let mut pooled = http1.clone();
-        pooled.alpn_protocols.insert(0, b"h2".to_vec());
-        Ok((Arc::new(pooled), Arc::new(http1)))
+        Ok(roots)
     }
 }

@@ -170,6 +170,7 @@ impl Booter {
         // A value that comes back by a way that the broker cannot see into must not stand in a log either.
         let held = assignment.env.iter().map(|(name, value)| (name, value));
         let known = held.chain(brokered.iter().map(|secret| (&secret.name, &secret.value)));
+        let known = known.chain(assignment.told.iter().map(|(name, value)| (name, value)));
         let redactor = Redactor::new(known.map(|(name, value)| (name, value, assignment.publishable.contains(name))));
         if !redactor.guards() {
             assignment.guard = ResponseGuard::Off;
@@ -186,6 +187,7 @@ impl Booter {
             pong: watch::Sender::new((0, std::time::Instant::now())),
             out_of_memory: AtomicBool::new(false),
             lost: AtomicU64::new(0),
+            silent: assignment.silent,
         });
         if assignment.guard != ResponseGuard::Off {
             // While the function loads, so that its first response need not wait for it.

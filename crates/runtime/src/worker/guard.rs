@@ -137,6 +137,7 @@ mod tests {
                 function: FunctionName::parse("f").unwrap(),
                 deployment: 1,
                 generation: 0,
+                apart: None,
             }),
             worker: Arc::from("w"),
             redactor: Redactor::new(secrets.iter().map(|(name, value, publishable)| (name, value, *publishable))),
@@ -147,6 +148,7 @@ mod tests {
             pong: watch::Sender::new((0, std::time::Instant::now())),
             out_of_memory: AtomicBool::new(false),
             lost: AtomicU64::new(0),
+            silent: false,
         };
         Watch::of(guard, &Arc::new(sink)).unwrap()
     }

@@ -50,6 +50,8 @@ pub(crate) struct Sink {
     pub(crate) out_of_memory: AtomicBool,
     /// Lines lost since the last that was taken.
     pub(crate) lost: AtomicU64,
+    /// Lines go nowhere.
+    pub(crate) silent: bool,
 }
 
 impl Sink {
@@ -60,6 +62,9 @@ impl Sink {
     /// Hands a line on. A consumer that is too slow loses lines, and is told how many: neither the function nor other
     /// workers wait for it.
     pub(crate) fn log(&self, stream: Stream, invocation: Option<String>, text: String) {
+        if self.silent {
+            return;
+        }
         let line = |invocation, text| LogLine {
             key: Arc::clone(&self.key),
             worker: Arc::clone(&self.worker),

@@ -173,6 +173,7 @@ fn key(function: &str) -> WorkerKey {
         function: FunctionName::parse(function).unwrap(),
         deployment: 1,
         generation: 1,
+        apart: None,
     }
 }
 
@@ -185,6 +186,8 @@ fn assignment(code: &str) -> Assignment {
         limits: Limits { boot: DEADLINE, wall_clock: DEADLINE, cpu: DEADLINE, ..Limits::default() },
         guard: ResponseGuard::Off,
         publishable: BTreeSet::default(),
+        told: Arc::default(),
+        silent: false,
     }
 }
 

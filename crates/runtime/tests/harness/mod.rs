@@ -104,6 +104,7 @@ impl Function {
                 function: FunctionName::parse(&scenario.replace('_', "-")).unwrap(),
                 deployment: 1,
                 generation: 1,
+                apart: None,
             },
             code: bundle(scenario).await.unwrap().code.into(),
             env: vec![("API_KEY", "sk-canary-1234567890".to_owned())],
@@ -150,6 +151,8 @@ impl Function {
             limits: self.limits.clone(),
             guard: self.guard,
             publishable: Default::default(),
+            told: Arc::default(),
+            silent: false,
         }
     }
 }
