@@ -205,6 +205,8 @@ impl Client {
                 str(&secret["environment"])
             );
             secret["versions"] = self.items(&place).await.into();
+            let rotator = self.get(&place.replace("/versions", "/rotator")).await;
+            secret["rotator"] = if rotator.status == 200 { rotator.json() } else { Value::Null };
             secret.as_object_mut().unwrap().remove("last_used_at");
         }
         let mut functions = Vec::new();

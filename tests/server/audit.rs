@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::api::{App, Client, str};
 use crate::database::Database;
 use crate::operations::{Documented, Names, VALUE, documented};
+use crate::rotator::failed_rotation;
 
 async fn ask(admin: &Client, name: &str) -> Value {
     admin.post("/api/v1/secret-requests", json!({ "name": name, "reason": "to test" })).await.expect(201).json()
@@ -23,6 +24,7 @@ async fn every_change_leaves_one_event() {
         request: str(&ask(&admin, "DECLINED_KEY").await["id"]).to_owned(),
         people: "people".into(),
         invocation: "0".into(),
+        rotation: String::new(),
         new: "new-name".into(),
     };
     let all = documented(&admin).await;
@@ -50,6 +52,11 @@ async fn every_change_leaves_one_event() {
         "create_account",
         "create_login_link",
         "activate_secret",
+        "put_rotator",
+        "rotate_secret",
+        "retry_rotation",
+        "cancel_rotation",
+        "delete_rotator",
         "share_secret",
         "check_secret",
         "check_value",
@@ -87,6 +94,10 @@ async fn every_change_leaves_one_event() {
             let value = json!({ "value": "the value to share 0123456789", "environment": "test" });
             admin.put("/api/v1/secrets/KEY", value).await.expect(201);
         }
+        if id == "retry_rotation" {
+            // The function makes no values.
+            names.rotation = failed_rotation(&admin, "KEY", "production").await;
+        }
         if id == "cancel_secret_request" {
             names.request = str(&ask(&admin, "CANCELLED_KEY").await["id"]).to_owned();
         }
@@ -97,7 +108,9 @@ async fn every_change_leaves_one_event() {
         let before = admin.events().await.len();
         let answer = documented.ask(&admin, &names).await;
         assert!((200..300).contains(&answer.status), "{id}: {}", answer.text());
-        let events = admin.events().await.split_off(before);
+        let mut events = admin.events().await.split_off(before);
+        // What a rotation comes to is told when it comes to it.
+        events.retain(|event| event["actor"]["kind"] != "rotator");
         assert_eq!(events.len(), 1, "{id} left {events:?}");
         let event = &events[0];
         let id_of_key = str(&event["resource"]["name"]).to_owned();
@@ -106,7 +119,7 @@ async fn every_change_leaves_one_event() {
             "secret_request" if id == "decline_secret_request" => "DECLINED_KEY",
             "secret_request" if id == "cancel_secret_request" => "CANCELLED_KEY",
             "secret" if ["import_secrets", "import_secret_structure"].contains(&id) => "",
-            "secret" | "secret_request" => "KEY",
+            "secret" | "secret_request" | "rotator" | "rotation" => "KEY",
             "function" => "fn",
             _ if id == "delete_environment" => "new-name",
             "environment" => "test",
@@ -178,6 +191,12 @@ async fn what_cannot_be_recorded_does_not_happen() {
     admin.put("/api/v1/members/people", json!({ "role": "admin" })).await.expect(201);
     admin.put("/api/v1/groups/people", json!({ "members": ["people"] })).await.expect(201);
     let asked = ask(&admin, "OTHER_KEY").await;
+    for name in ["FAILED_KEY", "IDLE_KEY"] {
+        admin.put_secret(name, "the value that stays as well 0123456789").await;
+        let rotator = json!({ "kind": "function", "function": "show" });
+        admin.put(&format!("/api/v1/secrets/{name}/rotator"), rotator).await.expect(201);
+    }
+    let rotation = failed_rotation(&admin, "FAILED_KEY", "production").await;
     let before = admin.state().await;
     let mut database = Database::open(&app.server).await;
     database.run("CREATE TRIGGER no_events BEFORE INSERT ON audit_events BEGIN SELECT RAISE(ABORT, 'the disk of the audit log is full'); END").await;
@@ -189,6 +208,7 @@ async fn what_cannot_be_recorded_does_not_happen() {
         request: str(&asked["id"]).to_owned(),
         people: "people".into(),
         invocation: "0".into(),
+        rotation,
         new: "new-name".into(),
     };
     let mut tried = 0;
@@ -196,6 +216,8 @@ async fn what_cannot_be_recorded_does_not_happen() {
         let mut names = names.clone();
         match documented.operation.id {
             "put_environment" => names.environment = "another".to_owned(),
+            "rotate_secret" => names.secret = "IDLE_KEY".to_owned(),
+            "retry_rotation" | "cancel_rotation" | "delete_rotator" => names.secret = "FAILED_KEY".to_owned(),
             "share_secret" | "delete_environment" => names.environment = "staging".to_owned(),
             _ => {}
         }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::api::{Answer, App, Client, str};
 use crate::operations::{Names, documented};
+use crate::rotator::failed_rotation;
 
 /// An account with one of everything, in `production` and in an environment of its own.
 async fn rich(app: &App) -> (Client, Names) {
@@ -29,6 +30,11 @@ async fn rich(app: &App) -> (Client, Names) {
     let made =
         owner.post("/api/v1/tokens", json!({ "name": "alpha-ci", "scopes": ["admin"] })).await.expect(201).json();
     owner.get("/a/alpha/production/functions/v1/alpha-fn").await.expect(200);
+    // One that makes no values.
+    owner.deploy("alpha-rotator", "Deno.serve(() => new Response('ok'))", json!({ "environment": "staging" })).await;
+    let rotator = json!({ "kind": "function", "function": "alpha-rotator", "environment": "staging" });
+    owner.put("/api/v1/secrets/ALPHA_KEY/rotator", rotator).await.expect(201);
+    let rotation = failed_rotation(&owner, "ALPHA_KEY", "staging").await;
     let invocation = str(&owner.invocations("alpha-fn", 1).await[0]["id"]).to_owned();
     let names = Names {
         secret: "ALPHA_KEY".into(),
@@ -38,6 +44,7 @@ async fn rich(app: &App) -> (Client, Names) {
         request: str(&asked["id"]).to_owned(),
         people: "alpha-people".into(),
         invocation,
+        rotation,
         new: "new-name".into(),
     };
     (owner, names)
@@ -52,6 +59,7 @@ fn stranger() -> Names {
         request: "0123456789abcdef0123456789abcdef".into(),
         people: "nobodys-people".into(),
         invocation: "0123456789abcdef0123456789abcdef".into(),
+        rotation: "0123456789abcdef0123456789abcdef".into(),
         new: "new-name".into(),
     }
 }

@@ -60,6 +60,7 @@ mod postgres;
 mod refused;
 mod reminders;
 mod rotation;
+mod rotator;
 mod scanning;
 mod sdks;
 mod secret_requests;

@@ -19,6 +19,7 @@ pub struct Names {
     /// Of a member, a group and an issuer.
     pub people: String,
     pub invocation: String,
+    pub rotation: String,
     /// A name for what is made.
     pub new: String,
 }
@@ -51,6 +52,14 @@ operations! {
     "get_secret", Some("secrets:read"), "secret.get", |n| format!("/api/v1/secrets/{}?environment={}", n.secret, n.environment), None;
     "list_secret_versions", Some("secrets:read"), "secret.get", |n| format!("/api/v1/secrets/{}/versions?environment={}", n.secret, n.environment), None;
     "activate_secret", Some("secrets:write"), "secret.activate", |n| format!("/api/v1/secrets/{}/activate", n.secret), Some(json!({ "version": 1, "environment": n.environment }));
+    "get_rotator", Some("secrets:read"), "rotator.get", |n| format!("/api/v1/secrets/{}/rotator?environment={}", n.secret, n.environment), None;
+    "put_rotator", Some("secrets:write"), "rotator.put", |n| format!("/api/v1/secrets/{}/rotator", n.secret), Some(json!({ "kind": "function", "function": n.function, "environment": n.environment }));
+    "delete_rotator", Some("secrets:write"), "rotator.delete", |n| format!("/api/v1/secrets/{}/rotator?environment={}", n.secret, n.environment), None;
+    "rotate_secret", Some("secrets:write"), "rotation.start", |n| format!("/api/v1/secrets/{}/rotate", n.secret), Some(json!({ "environment": n.environment }));
+    "list_rotations", Some("secrets:read"), "rotation.list", |n| format!("/api/v1/secrets/{}/rotations?environment={}", n.secret, n.environment), None;
+    "get_rotation", Some("secrets:read"), "rotation.list", |n| format!("/api/v1/secrets/{}/rotations/{}?environment={}", n.secret, n.rotation, n.environment), None;
+    "retry_rotation", Some("secrets:write"), "rotation.retry", |n| format!("/api/v1/secrets/{}/rotations/{}/retry", n.secret, n.rotation), Some(json!({ "environment": n.environment }));
+    "cancel_rotation", Some("secrets:write"), "rotation.cancel", |n| format!("/api/v1/secrets/{}/rotations/{}/cancel", n.secret, n.rotation), Some(json!({ "environment": n.environment }));
     "check_secret", Some("secrets:write"), "secret.check", |n| format!("/api/v1/secrets/{}/check", n.secret), Some(json!({ "environment": n.environment }));
     "check_value", Some("secrets:write"), "secret.check", |n| "/api/v1/providers/stripe/check".to_owned(), Some(json!({ "value": VALUE, "name": n.secret, "environment": n.environment }));
     "change_secret", Some("secrets:write"), "secret.put", |n| format!("/api/v1/secrets/{}", n.secret), Some(json!({ "note": "other", "environment": n.environment }));

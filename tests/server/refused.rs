@@ -38,6 +38,7 @@ fn names() -> Names {
         request: "0123456789abcdef0123456789abcdef".into(),
         people: "people".into(),
         invocation: "0123456789abcdef0123456789abcdef".into(),
+        rotation: "0123456789abcdef0123456789abcdef".into(),
         new: "new-name".into(),
     }
 }

@@ -103,6 +103,7 @@ pub(crate) struct Started {
     recorder: tokio::task::JoinHandle<()>,
     housekeeping: tokio::task::JoinHandle<()>,
     webhooks: tokio::task::JoinHandle<()>,
+    rotations: tokio::task::JoinHandle<()>,
     logs: tokio::task::JoinHandle<()>,
     sent: tokio::task::JoinHandle<()>,
 }
@@ -205,6 +206,7 @@ async fn start(config: Config) -> Result<Started, ServeError> {
         certificates,
         recorder: tokio::spawn(recorder_task.run(store, service.webhooks_teller())),
         webhooks: tokio::spawn(jobs::webhooks(service.clone(), stop.clone())),
+        rotations: tokio::spawn(jobs::rotations(service.clone(), stop.clone())),
         housekeeping: tokio::spawn(jobs::housekeeping(service.clone(), stop)),
         logs: tokio::spawn(forward_logs(log_receiver, recorder.clone(), service.clone())),
         sent: tokio::spawn(jobs::egress(sent_receiver, service.clone())),
@@ -227,6 +229,7 @@ impl Started {
         self.recorder.abort();
         let _ = self.housekeeping.await;
         let _ = self.webhooks.await;
+        let _ = self.rotations.await;
         self.service.store.close().await;
         if let Some(certificates) = self.certificates {
             let _ = certificates.await;

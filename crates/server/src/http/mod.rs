@@ -21,6 +21,7 @@ mod page;
 pub(crate) mod problem;
 mod providers;
 pub(crate) mod request_id;
+mod rotators;
 mod scan;
 mod secret_health;
 mod secret_requests;
@@ -137,6 +138,12 @@ fn api() -> OpenApiRouter<Service> {
         .routes(routes!(structure::export, structure::import))
         .routes(routes!(secrets::versions))
         .routes(routes!(secrets::activate))
+        .routes(routes!(rotators::get, rotators::put, rotators::delete))
+        .routes(routes!(rotators::rotate))
+        .routes(routes!(rotators::list))
+        .routes(routes!(rotators::one))
+        .routes(routes!(rotators::retry))
+        .routes(routes!(rotators::cancel))
         .routes(routes!(secrets::check))
         .routes(routes!(scan::settings, scan::find))
         .routes(routes!(providers::list))

@@ -87,6 +87,7 @@ impl From<Error> for ApiError {
             },
             Error::Destroyed { .. } => Self::new(StatusCode::CONFLICT, "version_destroyed", format!("{detail}.")),
             Error::RequestEnded(_) => Self::new(StatusCode::CONFLICT, "request_ended", format!("{detail}.")),
+            Error::RotationEnded(_) => Self::new(StatusCode::CONFLICT, "rotation_ended", format!("{detail}.")),
             Error::InUse { .. } => Self::new(StatusCode::CONFLICT, "in_use", format!("{detail}.")),
             Error::IssuerKeys => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "issuer_keys_unavailable", format!("{detail}."))

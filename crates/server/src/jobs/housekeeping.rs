@@ -20,6 +20,9 @@ const KEEP_IDEMPOTENCY_DAYS: i64 = 1;
 /// How long secret requests are kept after they expired.
 const KEEP_REQUESTS_DAYS: i64 = 90;
 
+/// How long rotations are kept after they ended.
+const KEEP_ROTATIONS_DAYS: i64 = 365;
+
 /// Runs until `stop`.
 pub(crate) async fn housekeeping(service: Service, stop: CancellationToken) {
     let mut tick = interval(EVERY);
@@ -50,6 +53,7 @@ async fn once(service: &Service) -> Result<(), Error> {
                 tx.prune_drafts(now).await?;
                 tx.prune_clients(now.plus_days(-KEEP_REQUESTS_DAYS)).await?;
                 tx.prune_confirmations(now.plus_days(-KEEP_REQUESTS_DAYS)).await?;
+                tx.prune_rotations(now.plus_days(-KEEP_ROTATIONS_DAYS)).await?;
                 tx.prune_secret_requests(now.plus_days(-KEEP_REQUESTS_DAYS)).await?;
                 tx.end_signing_keys(now).await?;
                 tx.prune_idempotency(now.plus_days(-KEEP_IDEMPOTENCY_DAYS)).await?;

@@ -1,7 +1,7 @@
 //! The account's key: which it is, and putting another in its place.
 //!
 //! All that the old one made is made anew in one write: ciphertexts, fingerprints, masks that show a fingerprint, the tags of
-//! shared values, the signing keys of webhooks. Meanwhile nobody has a key of the account, so nothing is read by one and written by the other.
+//! shared values, the signing keys of webhooks, what rotations hold. Meanwhile nobody has a key of the account, so nothing is read by one and written by the other.
 
 use domain::mask::mask;
 use domain::{Action, Timestamp};
@@ -10,7 +10,7 @@ use store::{AccountKeyRow, NewCiphertext, VersionValue};
 
 use super::put::OF_VALUES;
 use super::share::tag;
-use super::{Caller, Error, Service, webhooks};
+use super::{Caller, Error, Service, rotator, webhooks};
 use crate::wire;
 
 /// Versions that are read at a time.
@@ -56,6 +56,10 @@ impl Service {
                         for webhook in tx.webhooks(new.account()).await? {
                             let signing_key = webhooks::renewed(&webhook, &old, &new)?;
                             tx.put_signing_key(new.account(), &webhook.name, &signing_key).await?;
+                        }
+                        for rotation in tx.pending_rotations(new.account()).await? {
+                            let pending = rotator::renewed(&rotation, &old, &new)?;
+                            tx.renew_pending(new.account(), &rotation.id, &pending).await?;
                         }
                         // Texts that wait for minutes are pasted again.
                         tx.delete_drafts(new.account()).await?;

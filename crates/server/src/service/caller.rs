@@ -57,6 +57,11 @@ impl Permit {
         event
     }
 
+    /// The same leave, with a detail for its event.
+    pub(super) fn with(self, key: &str, text: impl ToString) -> Self {
+        Self { event: self.event.detail(key, text) }
+    }
+
     /// When the action was permitted; the action's own time.
     pub(crate) fn time(&self) -> Timestamp {
         self.event.time

@@ -60,6 +60,9 @@ pub(crate) enum Error {
     /// A secret request that cannot be answered any more.
     #[error("this secret request is {}: it cannot be answered any more", .0.as_str())]
     RequestEnded(domain::SecretRequestStatus),
+    /// A rotation that is over.
+    #[error("this rotation is {}: it can neither be retried nor cancelled any more", .0.as_str())]
+    RotationEnded(domain::rotation::RotationStatus),
     /// Something else needs it.
     #[error("{detail}")]
     InUse {

@@ -10,6 +10,7 @@ use store::{ActiveDeployment, ActiveRow, DeploymentRow, FunctionRow};
 use super::deployment::{StoredLimits, texts};
 use super::members::check_group;
 use super::publish::MayPublish;
+use super::rotator::end_those_of;
 use super::{Caller, Error, Service};
 use crate::wire;
 
@@ -136,10 +137,14 @@ impl Service {
                         return Err(Error::not_found("function"));
                     }
                     let last = tx.active(&account, &function.id).await?.is_empty();
+                    let mut rotated = Vec::new();
                     if last {
+                        rotated = end_those_of(tx, &account, &function.id, permit.time()).await?;
                         tx.delete_function(&account, &function.id).await?;
                     }
-                    tx.append_audit(&permit.done().detail("everywhere", last)).await?;
+                    let event = permit.done().detail("everywhere", last);
+                    let event = if rotated.is_empty() { event } else { event.detail("rotators", rotated.join(", ")) };
+                    tx.append_audit(&event).await?;
                     Ok::<_, Error>(())
                 })
             })

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::overlap::previous_of;
 use domain::{AccountId, Action, EnvironmentName, FunctionName, SecretName, SecretSelection, limits};
@@ -9,11 +10,12 @@ use runtime::Source;
 use store::{ActiveRow, DeploymentRow, FunctionRow};
 
 use super::caller::{Caller, Permit};
-use super::deployment::{Checked, Wanted, check, texts};
+use super::deployment::{Checked, StoredLimits, Wanted, check, texts};
 use super::imports;
 use super::members::check_group;
 use super::publish::MayPublish;
 use super::references::references;
+use super::rotator::end_those_of;
 use super::secrets::{environment_or_production, unknown_environment};
 use super::{Error, Service, new_id, paging, show};
 use crate::wire::{self, Page};
@@ -125,8 +127,11 @@ impl Service {
             .write(move |tx| {
                 Box::pin(async move {
                     let function = tx.function(&account, &name).await?.ok_or(Error::not_found("function"))?;
+                    let rotated = end_those_of(tx, &account, &function.id, permit.time()).await?;
                     tx.delete_function(&account, &function.id).await?;
-                    tx.append_audit(&permit.done()).await?;
+                    let event = permit.done();
+                    let event = if rotated.is_empty() { event } else { event.detail("rotators", rotated.join(", ")) };
+                    tx.append_audit(&event).await?;
                     Ok::<_, Error>(tx.environments(&account).await?)
                 })
             })
@@ -253,6 +258,15 @@ pub(super) struct Active {
     pub(super) environment: EnvironmentName,
     pub(super) function: FunctionName,
     pub(super) deployment: DeploymentRow,
+}
+
+impl Active {
+    /// For how long an invocation may run.
+    pub(super) fn time_limit(&self) -> Result<Duration, Error> {
+        let limits: StoredLimits = serde_json::from_str(&self.deployment.limits_json)
+            .map_err(|_| Error::Broken("a deployment's limits do not read back"))?;
+        Ok(Duration::from_secs(limits.timeout_seconds.into()))
+    }
 }
 
 /// The active deployments of an account, asked for who uses a secret.

@@ -36,18 +36,23 @@ impl Service {
             self.environment(account, environment).await?;
         }
         let patience = Patience { now: clock::now(), unused_days };
-        let (secrets, ailing, slots, shared, equal, readings) = tokio::try_join!(
+        let (secrets, ailing, slots, shared, equal, readings, failed) = tokio::try_join!(
             self.store.count_secrets_in(account, place),
             self.store.ailing_secrets(account, place, &patience),
             self.store.open_slots(account, place),
             self.store.shared_modes(account, place),
             self.store.equal_values(account),
             self.store.active_reads(account, place),
+            self.store.failed_rotations(account, place),
         )?;
         let mut found: Vec<Found> = ailing.iter().flat_map(|row| of_row(row, &patience)).collect();
         // Of a value that is shared all else is told where it is.
         found.extend(shared.into_iter().filter_map(|(environment, name, mode)| {
             health::of_mode(&mode, &environment).map(|complaint| Found::new(environment, name, complaint))
+        }));
+        found.extend(failed.into_iter().map(|row| {
+            let complaint = health::rotation_failed(row.step, row.problem.as_deref().unwrap_or_default());
+            Found::new(row.environment, row.name, complaint)
         }));
         found.extend(duplicates(caller, place, equal));
         let missing = self.missing(account, readings).await?;

@@ -1,10 +1,12 @@
 //! Invoking a function: find what is active, check access, take a worker, hand the request over, record how it went.
 
+mod apart;
+mod drained;
 mod ended;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use axum::body::{Body, Bytes};
@@ -12,7 +14,7 @@ use axum::http::{Method, Request, Response};
 use domain::audit::AuditEvent;
 use domain::{
     Access, AccountId, AccountName, Action, Actor, ActorKind, CorsOrigins, Delivery, EgressPolicy, Endpoint,
-    EnvironmentName, FunctionName, RequestId, ResponseGuard, Timestamp, authorize_invoke,
+    EnvironmentName, FunctionName, RequestId, ResponseGuard, SecretName, Timestamp, Value, authorize_invoke,
 };
 use http_body_util::Empty;
 use hyper::upgrade::OnUpgrade;
@@ -22,6 +24,7 @@ use runtime::{
 };
 use thiserror::Error;
 
+pub(super) use self::apart::{Asked, Unanswered, after};
 pub(crate) use self::ended::Ended;
 use self::ended::Ran;
 use super::deployment::StoredLimits;
@@ -81,6 +84,10 @@ pub(crate) struct Route {
     until: Option<Timestamp>,
     /// When it was last noted that its secrets are in use, in Unix milliseconds.
     noted: AtomicI64,
+    /// Values that its invocations are told.
+    told: Arc<Vec<(SecretName, Value)>>,
+    /// Its workers' output goes nowhere.
+    silent: bool,
 }
 
 /// How old that note may become: a worker that is always busy is never made anew.
@@ -104,6 +111,8 @@ pub(crate) struct Routes {
     accounts: RwLock<HashMap<AccountName, AccountId>>,
     known: RwLock<HashMap<Place, Arc<Route>>>,
     gates: Mutex<HashMap<Place, Arc<Gate>>>,
+    /// See `drained.rs`.
+    taken: Mutex<Vec<Weak<Route>>>,
 }
 
 type Place = (AccountId, EnvironmentName, FunctionName);
@@ -272,6 +281,7 @@ impl Service {
                 (None, Some(error)) => (invoke_failure(error), Some(error.to_string())),
                 (None, None) => (CLIENT_CLOSED, None),
             };
+            let error = error.map(|error| record.route.unsaid().map_or(error, str::to_owned));
             let told = end.returned.and_then(|secret| service.tell_returned(&record, secret, blocked));
             service.record(record, ran, status, end.outcome.as_str(), error, told);
             drop(pass);
@@ -342,11 +352,15 @@ impl Service {
                 function: function.clone(),
                 deployment: active.number,
                 generation,
+                apart: None,
             },
             gate: Arc::clone(self.routes.gates().entry(place.clone()).or_default()),
             until,
             noted: AtomicI64::new(now.as_millis()),
+            told: Arc::default(),
+            silent: false,
         });
+        self.routes.remember(&route);
         self.routes.known.write().unwrap_or_else(PoisonError::into_inner).insert(place, Arc::clone(&route));
         Ok(route)
     }
@@ -407,11 +421,12 @@ impl Service {
             ..Limits::default()
         };
         let label = serde_json::to_string(&versions).unwrap_or_default().into();
-        Ok(Assignment { code: code.into(), env, egress, limits, label, guard: route.guard, publishable })
+        let (guard, told, silent) = (route.guard, Arc::clone(&route.told), route.silent);
+        Ok(Assignment { code: code.into(), env, egress, limits, label, guard, publishable, told, silent })
     }
 
     /// Sets `last_used_at`, without making the first caller wait for it.
-    fn note_used(&self, route: &Route, names: Vec<domain::SecretName>) {
+    fn note_used(&self, route: &Route, names: Vec<SecretName>) {
         if !names.is_empty() && !self.recorder.used(route.account.clone(), route.key.environment.clone(), names) {
             self.metrics.unrecorded.inc();
         }
@@ -426,7 +441,7 @@ impl Service {
             return;
         }
         let versions: BTreeMap<String, u64> = serde_json::from_str(versions).unwrap_or_default();
-        self.note_used(route, versions.keys().filter_map(|name| domain::SecretName::parse(name).ok()).collect());
+        self.note_used(route, versions.keys().filter_map(|name| SecretName::parse(name).ok()).collect());
     }
 
     fn record(

@@ -45,6 +45,7 @@ mod reminders;
 mod request_state;
 pub(crate) mod returned;
 mod room;
+mod rotator;
 mod scan;
 mod secret_import;
 mod secret_requests;
@@ -143,6 +144,9 @@ pub(crate) struct Inner {
     answered: Notify,
     /// Told when there is something for webhooks.
     told: Arc<Notify>,
+    /// Told when there is something to do about rotations.
+    rotations: Notify,
+    marks: Mutex<rotator::Marks>,
     outside: Outside,
     challenges: oauth::Challenges,
     /// Of values in responses.
@@ -197,6 +201,8 @@ impl Service {
                 tokens: recent::Recent::default(),
                 answered: Notify::new(),
                 told: Arc::default(),
+                rotations: Notify::new(),
+                marks: Mutex::default(),
                 outside,
                 challenges: oauth::Challenges::default(),
                 returned: Mutex::default(),

@@ -3,6 +3,7 @@
 use domain::{Access, Action, Denied, EnvironmentName, authorize};
 use store::FunctionRow;
 
+use super::rotator::keeps_private;
 use super::{Caller, Error, Service};
 
 /// Whether the caller may make functions public, to be asked in the write that makes a deployment active.
@@ -14,7 +15,8 @@ impl MayPublish {
         Self(authorize(&caller.actor, Action::FunctionPublish, Some(environment)).is_ok())
     }
 
-    /// Refuses what would open a function that is not public in `environment`. One that is public stays so.
+    /// Refuses what would open a function that is not public in `environment`. One that is public stays so. None that makes values
+    /// of secrets may be public.
     pub(super) async fn check(
         self,
         tx: &mut store::Tx,
@@ -22,6 +24,7 @@ impl MayPublish {
         environment: &EnvironmentName,
         access: &Access,
     ) -> Result<(), Error> {
+        keeps_private(tx, function, environment, access).await?;
         if self.0 || *access != Access::Public {
             return Ok(());
         }

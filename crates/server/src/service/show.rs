@@ -281,5 +281,6 @@ pub(super) fn actor_kind(kind: ActorKind) -> &'static str {
         ActorKind::Anonymous => "anonymous",
         ActorKind::Jwt => "jwt",
         ActorKind::Function => "function",
+        ActorKind::Rotator => "rotator",
     }
 }

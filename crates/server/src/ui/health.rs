@@ -134,6 +134,7 @@ fn word(kind: &str) -> &'static str {
     match kind {
         "missing" => "Missing",
         "overdue" => "Overdue",
+        "rotation_failed" => "Not rotated",
         "badly_formatted" => "Odd value",
         "wrong_mode" => "Other mode",
         "browser_exposed" => "Exposed name",

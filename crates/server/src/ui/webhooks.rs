@@ -199,6 +199,7 @@ fn form(problems: &Problems, [name, url]: [&str; 2]) -> Markup {
 
 fn words(event: WebhookEvent) -> &'static str {
     match event {
+        WebhookEvent::RotationFailed => "A rotator could not replace a value",
         WebhookEvent::SecretDueSoon => "A value is to be replaced within a week",
         WebhookEvent::SecretOverdue => "A value should have been replaced",
         WebhookEvent::SecretRequestCreated => "Somebody asks for a secret",

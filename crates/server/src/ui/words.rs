@@ -12,8 +12,9 @@ use super::text::{self, visible};
 pub(super) fn is_logged(action: Action) -> bool {
     use Action::{
         AccountList, AuditList, ClientList, ConfirmationGet, FunctionGet, FunctionInvoke, FunctionList,
-        FunctionPublish, GroupList, InvocationList, IssuerList, KeyGet, MemberList, SecretGet, SecretList,
-        SecretRequestGet, SecretRequestList, SecretSend, SettingsGet, TokenList, WallList, WebhookList,
+        FunctionPublish, GroupList, InvocationList, IssuerList, KeyGet, MemberList, RotationList, RotatorGet,
+        SecretGet, SecretList, SecretRequestGet, SecretRequestList, SecretSend, SettingsGet, TokenList, WallList,
+        WebhookList,
     };
     !matches!(
         action,
@@ -30,6 +31,8 @@ pub(super) fn is_logged(action: Action) -> bool {
             | IssuerList
             | KeyGet
             | MemberList
+            | RotationList
+            | RotatorGet
             | SecretGet
             | SecretList
             | SecretRequestGet
@@ -88,6 +91,15 @@ pub(super) fn title(action: Action) -> &'static str {
         Action::SecretScan => "Texts compared with stored values",
         Action::SecretSend => "Placeholder refused",
         Action::SecretReturn => "Value in a response",
+        Action::RotatorGet => "Rotator looked up",
+        Action::RotatorPut => "Rotator set",
+        Action::RotatorDelete => "Rotator removed",
+        Action::RotationList => "Rotations listed",
+        Action::RotationStart => "Rotation started",
+        Action::RotationRetry => "Rotation retried",
+        Action::RotationCancel => "Rotation cancelled",
+        Action::RotationFail => "Rotation failed",
+        Action::RotationFinish => "Rotation finished",
         Action::SecretRequestCreate => "Secret asked for",
         Action::SecretRequestList => "Secret requests listed",
         Action::SecretRequestGet => "Secret request looked up",
@@ -149,6 +161,7 @@ pub(super) fn sentence(event: &AuditEvent) -> Markup {
         ActorKind::Setup if event.actor.name == "server" => html! { "the server" },
         ActorKind::Setup => html! { "first start" },
         ActorKind::Function => html! { "the function " b { (visible(&event.actor.name)) } },
+        ActorKind::Rotator => html! { "the rotator of " b { (visible(&event.actor.name)) } },
         ActorKind::Jwt => html! { "a caller with a JWT, " b { (visible(&event.actor.name)) } },
         ActorKind::Anonymous => html! { "somebody without a token" },
     };
@@ -255,6 +268,20 @@ impl Done<'_> {
             "settings.put" => {
                 html! { "set " @for (n, (name, text)) in event.details.iter().enumerate() { @if n > 0 { ", " } code { (visible(name)) } " to " (visible(text)) } }
             }
+            "rotator.put" => match event.details.get("function") {
+                Some(_) => {
+                    html! { "made the function " code { (self.detail("function")) } " the rotator of" (name) (place) }
+                }
+                None => html! { "set the rotator of" (name) (place) },
+            },
+            "rotator.delete" => html! { "removed the rotator of" (name) (place) },
+            "rotation.start" => html! { "began to rotate" (name) (place) },
+            "rotation.retry" => html! { "retried the rotation of" (name) (place) },
+            "rotation.cancel" => html! { "gave up the rotation of" (name) (place) },
+            "rotation.fail" => {
+                html! { "could not rotate" (name) (place) ", and stopped at the step " (self.detail("step")) }
+            }
+            "rotation.finish" => html! { "rotated" (name) (place) ": the value before is retired" },
             "webhook.put" if event.details.contains_key("disabled") => {
                 html! { "disabled the webhook" (name) ", which took nothing any more" }
             }
@@ -290,6 +317,13 @@ fn wanted(event: &AuditEvent) -> Markup {
         "secret.send" => {
             html! { "send" (name) @if let Some(host) = event.details.get("host") { " to " code { (visible(host)) } } }
         }
+        "rotator.get" => html! { "look up the rotator of" (name) },
+        "rotator.put" => html! { "set the rotator of" (name) },
+        "rotator.delete" => html! { "remove the rotator of" (name) },
+        "rotation.list" => html! { "list the rotations of" (name) },
+        "rotation.start" | "rotation.finish" => html! { "rotate" (name) },
+        "rotation.retry" => html! { "retry the rotation of" (name) },
+        "rotation.cancel" | "rotation.fail" => html! { "give up the rotation of" (name) },
         "secret_request.create" => html! { "ask for" (name) },
         "secret_request.list" => html! { "list secret requests" },
         "secret_request.get" => html! { "look up a secret request" },

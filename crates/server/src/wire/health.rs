@@ -34,7 +34,7 @@ pub struct HealthCounts {
 /// Something that should be done about one secret.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct HealthFinding {
-    /// `missing` (a function reads it and it has no value), `overdue`, `badly_formatted`, `wrong_mode` (a test key in
+    /// `missing` (a function reads it and it has no value), `overdue`, `rotation_failed` (its rotator could not replace it), `badly_formatted`, `wrong_mode` (a test key in
     /// production or the other way round), `browser_exposed` (its name makes build tools publish it), `seen_by_assistant`, `publishable`, `due_soon`
     /// (within a week), `pending` (a slot without a value), `duplicated`, `unused` (for `unused_days`) or `never_used`.
     pub kind: String,

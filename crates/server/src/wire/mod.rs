@@ -13,6 +13,7 @@ mod inject;
 mod member;
 mod problem;
 mod provider;
+mod rotator;
 mod scan;
 mod secret;
 mod secret_request;
@@ -37,6 +38,7 @@ pub use inject::{Inject, Injected, InjectedSecret, NO_BROWSERS};
 pub use member::{Group, Issuer, Member, PutGroup, PutIssuer, PutMember};
 pub use problem::{FieldProblem, Problem};
 pub use provider::{Provider, ProviderSecret, ProviderSuggestion, ProviderSummary, SuggestProvider};
+pub use rotator::{PutRotator, RotateSecret, Rotation, Rotator};
 pub use scan::{FindDigests, FoundDigests, FoundSecret, ScanSettings};
 pub use secret::{
     ActivateSecret, ChangeSecret, DestroyVersion, MatrixCell, MatrixRow, PreviousVersion, PutSecret, RawValue, Secret,
