@@ -202,7 +202,7 @@ async fn a_function_rotates_a_value_from_beginning_to_end() {
     );
     let second = scene.shown().await;
     assert_ne!(second, scene.first);
-    assert_eq!(scene.provider.valid(), [second.clone()], "the one before is deleted, and no other was made");
+    assert_eq!(scene.provider.valid(), [second.as_str()], "the one before is deleted, and no other was made");
     assert_eq!(scene.provider.state().asked, STEPS);
 
     let version = &admin.items(&format!("/api/v1/secrets/{KEY}/versions")).await[0];
@@ -437,7 +437,7 @@ async fn killed_at_any_point_a_rotation_goes_on() {
         assert_ne!(now, current, "round {round}");
         assert_eq!(
             scene.provider.valid(),
-            [now.clone()],
+            [now.as_str()],
             "round {round}: {:?}",
             &scene.provider.state().asked[asked..]
         );
