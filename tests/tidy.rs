@@ -163,9 +163,9 @@ fn values_are_exposed_in_few_places() {
         "crates/server/src/service/jwt/mod.rs",
         "crates/server/src/service/providers.rs",
         "crates/server/src/service/put.rs",
-        "crates/server/src/service/scan.rs",
         // What a rotator's function is told.
         "crates/server/src/service/rotator/function.rs",
+        "crates/server/src/service/scan.rs",
         // A webhook's key, to sign with it.
         "crates/server/src/service/webhook_send.rs",
         "src/commands/run.rs",
