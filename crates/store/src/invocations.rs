@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use domain::{AccountId, EnvironmentName, Timestamp};
-use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::columns::{Columns, ROWS, int, placeholders, without_nul};
 use crate::{Result, StoreError, Tx};
@@ -96,15 +96,7 @@ reads! {
         before: Option<(Timestamp, &str)>,
         limit: u32,
     ) -> Result<Vec<InvocationRow>> {
-        let (time, id) = before.map_or((i64::MAX, ""), |(time, id)| (time.as_millis(), id));
-        let sql = format!(
-            "{SELECT} WHERE account = $1 AND function_id = $2 AND (started_at, id) < ($3, $4) \
-             AND ($6 = '' OR environment = $6) ORDER BY started_at DESC, id DESC LIMIT $5",
-        );
-        let query = sqlx::query(AssertSqlSafe(sql));
-        let query = query.bind(account.as_str()).bind(function_id).bind(time).bind(id).bind(i64::from(limit));
-        let query = query.bind(environment.map_or("", EnvironmentName::as_str));
-        query.fetch_all(conn).await?.iter().map(invocation_row).collect()
+        newest(conn, account, function_id, environment, before, limit, "").await
     }
 
     /// As `invocations`, of those that failed: by their outcome, or by a status of 500 and above.
@@ -116,17 +108,28 @@ reads! {
         before: Option<(Timestamp, &str)>,
         limit: u32,
     ) -> Result<Vec<InvocationRow>> {
-        let (time, id) = before.map_or((i64::MAX, ""), |(time, id)| (time.as_millis(), id));
-        let sql = format!(
-            "{SELECT} WHERE account = $1 AND function_id = $2 AND (started_at, id) < ($3, $4) \
-             AND (outcome <> 'ok' OR status >= 500) AND ($6 = '' OR environment = $6) \
-             ORDER BY started_at DESC, id DESC LIMIT $5",
-        );
-        let query = sqlx::query(AssertSqlSafe(sql));
-        let query = query.bind(account.as_str()).bind(function_id).bind(time).bind(id).bind(i64::from(limit));
-        let query = query.bind(environment.map_or("", EnvironmentName::as_str));
-        query.fetch_all(conn).await?.iter().map(invocation_row).collect()
+        newest(conn, account, function_id, environment, before, limit, "AND (outcome <> 'ok' OR status >= 500) ").await
     }
+}
+
+async fn newest(
+    conn: &mut AnyConnection,
+    account: &AccountId,
+    function_id: &str,
+    environment: Option<&EnvironmentName>,
+    before: Option<(Timestamp, &str)>,
+    limit: u32,
+    which: &'static str,
+) -> Result<Vec<InvocationRow>> {
+    let (time, id) = before.map_or((i64::MAX, ""), |(time, id)| (time.as_millis(), id));
+    let sql = format!(
+        "{SELECT} WHERE account = $1 AND function_id = $2 AND (started_at, id) < ($3, $4) {which}\
+         AND ($6 = '' OR environment = $6) ORDER BY started_at DESC, id DESC LIMIT $5",
+    );
+    let query = sqlx::query(AssertSqlSafe(sql));
+    let query = query.bind(account.as_str()).bind(function_id).bind(time).bind(id).bind(i64::from(limit));
+    let query = query.bind(environment.map_or("", EnvironmentName::as_str));
+    query.fetch_all(conn).await?.iter().map(invocation_row).collect()
 }
 
 impl Tx {

@@ -106,7 +106,7 @@ pub(crate) async fn invocations(
     let rows = page.rows()?;
     Ok(Json(
         service
-            .list_invocations(&caller, &name, environment.environment.as_deref(), page.cursor.as_deref(), rows)
+            .list_invocations(&caller, &name, environment.environment.as_deref(), false, page.cursor.as_deref(), rows)
             .await?,
     ))
 }

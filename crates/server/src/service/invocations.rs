@@ -16,38 +16,28 @@ use crate::jobs::stream_word;
 use crate::wire::{self, Page};
 
 impl Service {
-    /// A function's invocations, newest first.
+    /// A function's invocations, or those of them that failed, newest first.
     pub(crate) async fn list_invocations(
         &self,
         caller: &Caller,
         function: &str,
         environment: Option<&str>,
+        only_failed: bool,
         cursor: Option<&str>,
         rows: u32,
     ) -> Result<Page<wire::Invocation>, Error> {
         let environment = environment.map(EnvironmentName::parse).transpose()?;
         let function = self.readable_function(caller, function, environment.as_ref()).await?;
-        let account = &caller.actor.account;
+        let (account, place) = (&caller.actor.account, environment.as_ref());
         let before = cursor.map(parse_cursor).transpose()?;
-        let found = self.store.invocations(account, &function.id, environment.as_ref(), before, rows + 1).await;
-        Ok(page(&function, found?, rows))
-    }
-
-    /// Those of a function's invocations that failed, newest first.
-    pub(crate) async fn list_failed_invocations(
-        &self,
-        caller: &Caller,
-        function: &str,
-        environment: Option<&str>,
-        cursor: Option<&str>,
-        rows: u32,
-    ) -> Result<Page<wire::Invocation>, Error> {
-        let environment = environment.map(EnvironmentName::parse).transpose()?;
-        let function = self.readable_function(caller, function, environment.as_ref()).await?;
-        let account = &caller.actor.account;
-        let before = cursor.map(parse_cursor).transpose()?;
-        let found = self.store.failed_invocations(account, &function.id, environment.as_ref(), before, rows + 1).await;
-        Ok(page(&function, found?, rows))
+        let found = match only_failed {
+            true => self.store.failed_invocations(account, &function.id, place, before, rows + 1).await,
+            false => self.store.invocations(account, &function.id, place, before, rows + 1).await,
+        };
+        let mut found = found?;
+        let next_cursor = paging::cut(&mut found, rows, |last| format!("{}:{}", last.started_at.as_millis(), last.id));
+        let items = found.iter().map(|row| show::invocation(&function.name, row)).collect();
+        Ok(Page { items, next_cursor })
     }
 
     /// One invocation.
@@ -176,11 +166,6 @@ impl Service {
         let row = self.store.invocation(account, id).await?;
         row.filter(|row| row.function_id == function.id).ok_or(Error::not_found("invocation"))
     }
-}
-
-fn page(function: &FunctionRow, mut found: Vec<InvocationRow>, rows: u32) -> Page<wire::Invocation> {
-    let next_cursor = paging::cut(&mut found, rows, |last| format!("{}:{}", last.started_at.as_millis(), last.id));
-    Page { items: found.iter().map(|row| show::invocation(&function.name, row)).collect(), next_cursor }
 }
 
 fn parse_cursor(cursor: &str) -> Result<(Timestamp, &str), Invalid> {

@@ -36,6 +36,11 @@ impl Session {
     pub(super) fn failed(&self, error: Error) -> ErrorPage {
         ErrorPage::of(self, error)
     }
+
+    /// As [`Session::failed`], of a page about one thing: a name that none can have is that of one that is not here.
+    pub(super) fn not_here(&self, noun: &'static str, error: Error) -> ErrorPage {
+        self.failed(if matches!(error, Error::Invalid(_)) { Error::not_found(noun) } else { error })
+    }
 }
 
 /// Over TLS the prefix makes browsers insist on `Secure`, on this host alone, and on the whole site.

@@ -36,7 +36,7 @@ fn page(detail: &FunctionDetail) -> Markup {
     let back = format!("/functions/{name}");
     html! {
         div.narrow {
-            nav.crumbs aria-label="Where you are" { a href="/functions" { "Functions" } " / " a href=(back) { (name) } }
+            (layout::crumbs(&[("/functions", "Functions"), (&back, name)]))
             h1 { "Delete " span.mono { (name) } "?" }
             @if detail.function.active.is_empty() {
                 p { "It is active nowhere." }

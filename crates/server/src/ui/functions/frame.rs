@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::service::Error;
-use crate::ui::layout::ErrorPage;
+use crate::ui::layout::{self, ErrorPage};
 use crate::ui::session::Session;
 
 /// A page of a function.
@@ -29,7 +29,7 @@ const TABS: [(Tab, &str, &str); 6] = [
 /// The way here, the name, and the ways to the function's other pages.
 pub(super) fn head(name: &str, tab: Tab) -> Markup {
     html! {
-        nav.crumbs aria-label="Where you are" { a href="/functions" { "Functions" } }
+        (layout::crumbs(&[("/functions", "Functions")]))
         div.title { h1.mono { (name) } }
         nav.tabs aria-label="This function" {
             @for (known, path, words) in TABS {
@@ -39,7 +39,7 @@ pub(super) fn head(name: &str, tab: Tab) -> Markup {
     }
 }
 
-/// Why a page of a function cannot be shown. A name that no function can have is one that is not here.
+/// Why a page of a function cannot be shown.
 pub(super) fn failed(session: &Session, error: Error) -> ErrorPage {
-    session.failed(if matches!(error, Error::Invalid(_)) { Error::not_found("function") } else { error })
+    session.not_here("function", error)
 }

@@ -5,7 +5,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 
 use super::{parts, stack};
-use crate::service::{Error, Service};
+use crate::service::Service;
 use crate::ui::layout::{self, ErrorPage, Section};
 use crate::ui::session::Session;
 use crate::ui::text::{link, visible};
@@ -21,9 +21,8 @@ pub(in crate::ui) async fn show(
     session: Session,
     Path((name, id)): Path<(String, String)>,
 ) -> Result<Response, ErrorPage> {
-    let failed =
-        |error| session.failed(if matches!(error, Error::Invalid(_)) { Error::not_found("function") } else { error });
-    let invocation = service.get_invocation(&session.caller, &name, &id).await.map_err(failed)?;
+    let invocation = service.get_invocation(&session.caller, &name, &id).await;
+    let invocation = invocation.map_err(|error| session.not_here("function", error))?;
     let lines = service.invocation_logs(&session.caller, &name, &id).await.map_err(|error| session.failed(error))?;
     let sent = service.function_egress(&session.caller, &name, Some(&id), SENT).await;
     let sent = sent.map_err(|error| session.failed(error))?;
@@ -32,7 +31,7 @@ pub(in crate::ui) async fn show(
         None => None,
     };
     let body = html! {
-        nav.crumbs aria-label="Where you are" { a href="/functions" { "Functions" } " / " a href=(format!("/functions/{name}")) { (name) } }
+        (layout::crumbs(&[("/functions", "Functions"), (&format!("/functions/{name}"), &name)]))
         div.title { h1 { "Invocation" } (parts::outcome(&invocation.outcome)) }
         @if let Some(error) = &invocation.error {
             div.notice.bad { p { b { "It failed." } } pre.error-text tabindex="0" role="region" aria-label="Error" { (stack::linked(&name, invocation.deployment, error)) } }

@@ -27,10 +27,7 @@ pub(in crate::ui) async fn show(
     let only_failed = params.text("show") == Some("failed");
     let environment = session.default_environment();
     let (caller, place) = (&session.caller, environment.as_deref());
-    let found = match only_failed {
-        true => service.list_failed_invocations(caller, &name, place, cursor, ROWS).await,
-        false => service.list_invocations(caller, &name, place, cursor, ROWS).await,
-    };
+    let found = service.list_invocations(caller, &name, place, only_failed, cursor, ROWS).await;
     let page = found.map_err(|error| failed(&session, error))?;
     let path = format!("/functions/{name}/invocations");
     let shown = if only_failed { "failed" } else { "" };

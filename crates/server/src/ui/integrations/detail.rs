@@ -234,7 +234,7 @@ impl Known {
         let (needed, others) = self.wanted();
         let ready = needed.iter().all(|wanted| self.has(wanted.name));
         html! {
-            nav.crumbs aria-label="Where you are" { a href="/integrations" { "Integrations" } }
+            (layout::crumbs(&[("/integrations", "Integrations")]))
             div.title {
                 h1 { (icons::mark(Some(provider), true)) (provider.name) }
                 a.push href=(provider.website) rel="noreferrer noopener" target="_blank" { "Website" span.unseen { " of " (provider.name) ", in a new tab" } }

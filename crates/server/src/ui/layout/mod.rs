@@ -8,7 +8,7 @@ use axum::response::{Html, IntoResponse, Response};
 use maud::{DOCTYPE, Markup, html};
 
 pub(super) use failure::ErrorPage;
-pub(super) use parts::{mask, pager, snippet};
+pub(super) use parts::{crumbs, mask, pager, snippet};
 
 use super::assets;
 use super::icons::{self, Icon};

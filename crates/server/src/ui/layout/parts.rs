@@ -4,6 +4,15 @@ use maud::{Markup, html};
 
 use crate::ui::text::{link, visible};
 
+/// The way to a page: addresses and words of the pages that lead to it.
+pub(in crate::ui) fn crumbs(way: &[(&str, &str)]) -> Markup {
+    html! {
+        nav.crumbs aria-label="Where you are" {
+            @for (at, (address, words)) in way.iter().enumerate() { @if at > 0 { " / " } a href=(address) { (words) } }
+        }
+    }
+}
+
 /// Links to the next page of a list and back to its start.
 pub(in crate::ui) fn pager(path: &str, query: &[(&str, &str)], cursor: Option<&str>, next: Option<&str>) -> Markup {
     let mut further = query.to_vec();

@@ -76,7 +76,7 @@ fn page(session: &Session, asked: &Asked, problems: &Problems, offer_anyway: boo
     let open = asked.status == SecretRequestStatus::Pending;
     html! {
         div.narrow {
-            nav.crumbs aria-label="Where you are" { a href="/requests" { "Requests" } }
+            (layout::crumbs(&[("/requests", "Requests")]))
             div.title { h1.mono { (request.name) } (badge(&request.status)) }
             @if open { (problems.summary()) } @else { p.notice role="status" { (ending(asked.status)) } }
             (asking(session, asked))

@@ -77,7 +77,7 @@ fn page(session: &Session, asked: &Confirming) -> Markup {
     let secret = link(&format!("/secrets/{}", asked.resource), &[("environment", asked.environment.as_str())]);
     html! {
         div.narrow {
-            nav.crumbs aria-label="Where you are" { a href="/requests" { "Requests" } }
+            (layout::crumbs(&[("/requests", "Requests")]))
             div.title { h1 { "Delete " span.mono { (asked.resource) } } (badge(asked.status)) }
             @if !open { p.notice role="status" { (ending(asked.status)) } }
             section.card aria-label="What is asked" {

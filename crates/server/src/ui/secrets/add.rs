@@ -116,7 +116,7 @@ fn page(typed: &Typed, environments: &[Environment], problems: &Problems) -> Mar
         || ["delivery", "hosts", "rotate_after_days"].iter().any(|field| problems.is_about(field));
     html! {
         div.narrow {
-            nav.crumbs aria-label="Where you are" { a href="/secrets" { "Secrets" } }
+            (layout::crumbs(&[("/secrets", "Secrets")]))
             h1 { "Add a secret" }
             (problems.summary())
             form.sheet method="post" action="/secrets/new" autocomplete="off" {

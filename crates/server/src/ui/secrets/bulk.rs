@@ -47,7 +47,7 @@ fn page(secrets: &[Secret], environment: &str) -> Markup {
     let many = count(secrets.len(), "secret", "secrets");
     html! {
         div.narrow {
-            nav.crumbs aria-label="Where you are" { a href="/secrets" { "Secrets" } }
+            (layout::crumbs(&[("/secrets", "Secrets")]))
             h1 { "Delete " (many) "?" }
             @if functions.is_empty() {
                 p { "No active function names any of them in its code." }

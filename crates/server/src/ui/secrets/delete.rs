@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 
-use crate::service::{Error, Service};
+use crate::service::Service;
 use crate::ui::form::{Fields, Params};
 use crate::ui::layout::{self, ErrorPage, Section, mask};
 use crate::ui::session::Session;
@@ -20,9 +20,7 @@ pub(in crate::ui) async fn confirm(
 ) -> Result<Response, ErrorPage> {
     let environment = params.text("environment").map(str::to_owned).or_else(|| session.default_environment());
     let found = service.get_secret(&session.caller, &name, environment.as_deref()).await;
-    let failed =
-        |error| session.failed(if matches!(error, Error::Invalid(_)) { Error::not_found("secret") } else { error });
-    let (secret, _) = found.map_err(failed)?;
+    let (secret, _) = found.map_err(|error| session.not_here("secret", error))?;
     Ok(layout::page(&session, Section::Secrets, &format!("Delete {}", secret.name), &page(&secret)))
 }
 
@@ -43,7 +41,7 @@ fn page(secret: &Secret) -> Markup {
     let back = link(&format!("/secrets/{}", secret.name), &[("environment", &secret.environment)]);
     html! {
         div.narrow {
-            nav.crumbs aria-label="Where you are" { a href="/secrets" { "Secrets" } " / " a href=(back) { (secret.name) } }
+            (layout::crumbs(&[("/secrets", "Secrets"), (&back, &secret.name)]))
             h1 { "Delete " span.mono { (secret.name) } " from " (secret.environment) "?" }
             @if secret.functions.is_empty() {
                 p { "No function that is active in " (secret.environment) " names it in its code." }

@@ -128,9 +128,7 @@ impl Known {
         name: &str,
         environment: Option<&str>,
     ) -> Result<Self, ErrorPage> {
-        // A name that no secret can have is one that is not here.
-        let failed =
-            |error| session.failed(if matches!(error, Error::Invalid(_)) { Error::not_found("secret") } else { error });
+        let failed = |error| session.not_here("secret", error);
         let (secret, etag) = service.get_secret(&session.caller, name, environment).await.map_err(failed)?;
         let versions = service.secret_versions(&session.caller, name, environment, None, ROWS).await;
         let versions = versions.map_err(failed)?.items;
@@ -143,7 +141,7 @@ impl Known {
     fn page(&self, session: &Session, was: Option<u64>, note: Option<&str>, problems: &Problems) -> Markup {
         let secret = &self.secret;
         html! {
-            nav.crumbs aria-label="Where you are" { a href=(link("/secrets", &[("environment", &secret.environment)])) { "Secrets" } }
+            (layout::crumbs(&[(&link("/secrets", &[("environment", &secret.environment)]), "Secrets")]))
             div.title {
                 h1.mono { (secret.name) }
                 a.button.danger href=(link(&format!("/secrets/{}/delete", secret.name), &[("environment", &secret.environment)])) { "Delete …" }

@@ -105,7 +105,7 @@ fn gone(session: &Session, error: Error) -> Result<Response, ErrorPage> {
 fn page(typed: &Typed, environments: &[Environment], problems: &Problems, gone: bool) -> Markup {
     html! {
         div.narrow {
-            (crumbs())
+            (layout::crumbs(&[("/secrets", "Secrets")]))
             h1 { (TITLE) }
             p.lead { "Paste a file of secrets. The next page shows what would become of each line; nothing is stored before you say so." }
             @if gone {
@@ -123,10 +123,6 @@ fn page(typed: &Typed, environments: &[Environment], problems: &Problems, gone: 
             }
         }
     }
-}
-
-fn crumbs() -> Markup {
-    html! { nav.crumbs aria-label="Where you are" { a href="/secrets" { "Secrets" } } }
 }
 
 fn text(problems: &Problems) -> Markup {
@@ -155,7 +151,7 @@ fn format(chosen: &str, problems: &Problems) -> Markup {
 fn preview_page(id: &str, preview: &Import) -> Markup {
     let stored = preview.new + preview.changed;
     html! {
-        (crumbs())
+        (layout::crumbs(&[("/secrets", "Secrets")]))
         h1 { "Import into " (preview.environment) "?" }
         p.lead { (summary(preview)) " Nothing is stored yet." }
         (table(&preview.lines))
@@ -177,7 +173,7 @@ fn preview_page(id: &str, preview: &Import) -> Markup {
 
 fn done_page(done: &Import) -> Markup {
     html! {
-        (crumbs())
+        (layout::crumbs(&[("/secrets", "Secrets")]))
         h1 { "Imported into " (done.environment) }
         p.notice.good role="status" { (summary(done)) " Functions find the new values at their next invocation." }
         (table(&done.lines))

@@ -21,7 +21,7 @@ pub(in crate::ui) async fn show(
     let cursor = params.text("cursor");
     let matrix = service.secret_matrix(&session.caller, cursor, ROWS).await.map_err(|error| session.failed(error))?;
     let body = html! {
-        nav.crumbs aria-label="Where you are" { a href="/secrets" { "Secrets" } }
+        (layout::crumbs(&[("/secrets", "Secrets")]))
         h1 { "By environment" }
         p.lead { "Each environment has its own value of a secret, or one that was shared with it on purpose. Functions get nothing where one is missing or open." }
         @if matrix.items.is_empty() { p.muted role="status" { "No secrets yet." } } @else { (table(&matrix)) }
