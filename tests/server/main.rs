@@ -28,6 +28,7 @@ mod access;
 mod ambiguous;
 mod audit;
 mod bad_input;
+mod bad_source;
 mod browser;
 mod canary;
 mod connections;

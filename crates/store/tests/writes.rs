@@ -11,23 +11,6 @@ use futures_util::future::join_all;
 use store::{EnvironmentRow, Location, Store, StoreError};
 use tokio::sync::{Notify, oneshot};
 
-macro_rules! on_both {
-    ($($test:ident,)*) => {
-        mod sqlite {$(
-            #[tokio::test]
-            async fn $test() {
-                super::$test(crate::common::Database::sqlite()).await;
-            }
-        )*}
-        mod postgres {$(
-            #[tokio::test]
-            async fn $test() {
-                super::$test(crate::common::Database::postgres().await).await;
-            }
-        )*}
-    };
-}
-
 on_both! {
     waiting_writes_share_a_commit, a_failing_job_harms_no_other, going_on_after_an_error, a_job_sees_its_own_writes,
     a_caller_that_goes_away, without_its_audit_event_nothing_happens, a_failing_commit_is_told_to_all,

@@ -1,6 +1,6 @@
 //! Databases for tests, each its own, and rows to put in them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs, dead_code)]
-#![allow(unreachable_pub, unused_imports)]
+#![allow(unreachable_pub, unused_imports, unused_macros)]
 
 use domain::audit::event::Outcome;
 use domain::audit::{AuditEvent, EventActor, Resource};
@@ -11,7 +11,7 @@ use domain::{
 use sqlx::{AnyConnection, AssertSqlSafe, Connection};
 use store::{
     AccountRow, DeploymentRow, EnvironmentRow, FunctionRow, InvocationRow, Location, LogRow, SecretRow, SessionRow,
-    Store, TokenRow, ValueFacts,
+    Store, StoreError, TokenRow, ValueFacts,
 };
 
 /// One write, in little space.
@@ -21,6 +21,25 @@ macro_rules! tx {
     };
 }
 pub(crate) use tx;
+
+/// Each test on each database.
+macro_rules! on_both {
+    ($($test:ident,)*) => {
+        mod sqlite {$(
+            #[tokio::test]
+            async fn $test() {
+                super::$test(crate::common::Database::sqlite()).await;
+            }
+        )*}
+        mod postgres {$(
+            #[tokio::test]
+            async fn $test() {
+                super::$test(crate::common::Database::postgres().await).await;
+            }
+        )*}
+    };
+}
+pub(crate) use on_both;
 
 pub struct Database {
     pub location: Location,
@@ -297,4 +316,31 @@ pub fn event(account: &AccountId, action: &str, name: &str, number: u64) -> Audi
         time: time(i64::try_from(number).unwrap()),
         v: 1,
     }
+}
+
+pub async fn deploy(store: &Store, row: DeploymentRow, account: &AccountId) -> Result<u64, StoreError> {
+    let account = account.clone();
+    tx!(store, |tx| {
+        tx.insert_bundle_if_absent(&account, &row.digest, row.digest.as_bytes()).await?;
+        let files = std::collections::BTreeMap::from([("index.ts".to_owned(), "code \"ü\" \0".to_owned())]);
+        tx.insert_deployment(&account, &row, &files).await
+    })
+}
+
+pub async fn set_active(
+    store: &Store,
+    account: &AccountId,
+    function: &str,
+    env: &str,
+    number: u64,
+    at: i64,
+) -> Result<(), StoreError> {
+    let account = account.clone();
+    let row = store::ActiveRow {
+        function_id: function.to_owned(),
+        environment: environment(env),
+        number,
+        updated_at: time(at),
+    };
+    tx!(store, |tx| tx.set_active(&account, &row).await)
 }
