@@ -62,6 +62,7 @@ mod refused;
 mod reminders;
 mod rotation;
 mod rotator;
+mod rotator_postgres;
 mod scanning;
 mod sdks;
 mod secret_requests;

@@ -39,6 +39,8 @@ words! {
     RotatorKind, "rotator_kind_unknown":
     /// A function of the account, which is asked for each step.
     Function = "function",
+    /// The server itself, which gives a PostgreSQL role another password.
+    Postgres = "postgres",
 }
 
 words! {

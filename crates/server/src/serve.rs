@@ -20,7 +20,7 @@ use crate::http;
 use crate::jobs::{self, Recorder};
 use crate::listener;
 use crate::metrics::Metrics;
-use crate::service::{self, Caller, Functions, Jwts, Keyring, Outside, Parts, Service};
+use crate::service::{self, Caller, DatabaseTls, Functions, Jwts, Keyring, Outside, Parts, Service};
 use crate::sites::Sites;
 use crate::tls::{self, Tls};
 use crate::wire;
@@ -164,6 +164,7 @@ async fn start(config: Config) -> Result<Started, ServeError> {
     let keyring = Keyring::new(root);
     tracing::info!(root_key = keyring.root_id(), server = server.id, "keys are open");
     let service = Service::new(Parts {
+        database_tls: DatabaseTls::new(trust(&config).roots().map_err(|error| error.to_string())),
         outside: Outside::new(
             config.allow_networks.clone(),
             trust(&config).client().ok().as_ref(),

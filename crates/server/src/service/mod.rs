@@ -89,6 +89,7 @@ pub(crate) use oauth::{AuthorizeInput, Consent, Grant, OauthError, Refused, Regi
 pub(crate) use outside::Outside;
 pub(crate) use put::PutInput;
 pub(crate) use reminders::DueCounts;
+pub(crate) use rotator::DatabaseTls;
 pub(crate) use secret_import::ImportInput;
 pub(crate) use secret_requests::{Asked, Entered, Fulfilled};
 pub(crate) use secret_table::{Line, SecretTable, Show, TableQuery};
@@ -147,6 +148,8 @@ pub(crate) struct Inner {
     /// Told when there is something to do about rotations.
     rotations: Notify,
     marks: Mutex<rotator::Marks>,
+    /// Toward databases that accounts name.
+    database_tls: DatabaseTls,
     outside: Outside,
     challenges: oauth::Challenges,
     /// Of values in responses.
@@ -177,6 +180,7 @@ impl Service {
             stopping,
             jwts,
             outside,
+            database_tls,
         } = parts;
         let (generations, routes) = Default::default();
         Self {
@@ -203,6 +207,7 @@ impl Service {
                 told: Arc::default(),
                 rotations: Notify::new(),
                 marks: Mutex::default(),
+                database_tls,
                 outside,
                 challenges: oauth::Challenges::default(),
                 returned: Mutex::default(),
@@ -241,6 +246,7 @@ pub(crate) struct Parts {
     pub(crate) stopping: CancellationToken,
     pub(crate) jwts: Jwts,
     pub(crate) outside: Outside,
+    pub(crate) database_tls: DatabaseTls,
 }
 
 /// A new identifier; ids made later sort later.

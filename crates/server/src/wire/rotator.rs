@@ -10,7 +10,7 @@ pub struct Rotator {
     pub secret: String,
     /// Where that is.
     pub environment: String,
-    /// `function`.
+    /// `function` or `postgres`.
     pub kind: String,
     /// The function that makes, verifies and retires values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -18,6 +18,12 @@ pub struct Rotator {
     /// Whether the function is told the secret's values though it does not get them in its environment.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub give_value: bool,
+    /// Of PostgreSQL: the secret of who gives roles their passwords.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin: Option<String>,
+    /// Of PostgreSQL: the two roles that take turns. Without them the user changes its own password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roles: Option<Vec<String>>,
     /// After how many days it begins by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every_days: Option<u32>,
@@ -43,7 +49,7 @@ pub struct PutRotator {
     /// `production` if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
-    /// `function`.
+    /// `function`, or `postgres` for a value that is a URL, `postgres://user:password@host/database`.
     pub kind: String,
     /// A function that is active in the environment and not public.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -52,6 +58,13 @@ pub struct PutRotator {
     /// its deployment leaves out.
     #[serde(default)]
     pub give_value: bool,
+    /// Of PostgreSQL: another secret of the environment, also a URL, of a user who may give roles passwords. Two roles then take turns, and
+    /// no connection fails. Left out: the user changes its own password, and who connects with the old one before the new one is current fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin: Option<String>,
+    /// The two roles, one of them the value's user. Left out: that and the same with `_b` behind it, which is made if it is not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roles: Option<Vec<String>>,
     /// After how many days it is to begin by itself: 1 to 3650. Left out: only when it is told to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every_days: Option<u32>,

@@ -78,6 +78,6 @@ fn told(error: &Error) -> String {
 fn note(turn: &Turn) -> String {
     match &turn.rotator.function {
         Some((_, name)) => format!("Rotated by the function {name}"),
-        None => "Rotated".to_owned(),
+        None => "Rotated in PostgreSQL".to_owned(),
     }
 }

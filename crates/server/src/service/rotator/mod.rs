@@ -6,6 +6,7 @@
 
 mod activate;
 mod function;
+mod postgres;
 mod retire;
 mod rotations;
 mod run;
@@ -15,9 +16,10 @@ use domain::{Access, Action, EnvironmentName, FunctionName, Invalid, SecretName}
 use serde::{Deserialize, Serialize};
 use store::{FunctionRow, RotatorRow, SecretRow};
 
+pub(crate) use self::postgres::DatabaseTls;
 pub(super) use self::retire::Marks;
-use self::rotations::ended;
 pub(super) use self::rotations::{end_those_of, renewed};
+use self::rotations::{ended, may_end};
 use super::caller::Permit;
 use super::secrets::environment_or_production;
 use super::{Caller, Error, Service};
@@ -28,6 +30,9 @@ use crate::wire;
 #[serde(default)]
 struct Settings {
     give_value: bool,
+    /// Of PostgreSQL.
+    admin: Option<SecretName>,
+    roles: Option<[String; 2]>,
 }
 
 impl Settings {
@@ -59,11 +64,22 @@ impl Service {
         &self,
         caller: &Caller,
         name: &str,
-        input: wire::PutRotator,
+        mut input: wire::PutRotator,
     ) -> Result<(wire::Rotator, bool), Error> {
         let (name, environment) = (SecretName::parse(name)?, environment_or_production(input.environment.as_deref())?);
         let permit = self.permit(caller, Action::RotatorPut, Some(&environment), name.as_str()).await?;
-        let wanted = Wanted::check(input)?;
+        let (admin, roles) = (input.admin.take(), input.roles.take());
+        let mut wanted = Wanted::check(input)?;
+        if wanted.kind == RotatorKind::Postgres {
+            let account = &caller.actor.account;
+            let secret = self.store.secret(account, &environment, &name).await?.ok_or(Error::not_found("secret"))?;
+            own_value(&secret)?;
+            (wanted.settings.admin, wanted.settings.roles) = self.postgres_settings(&secret, admin, roles).await?;
+        } else if let Some(field) =
+            [(admin.is_some(), "admin"), (roles.is_some(), "roles")].into_iter().find(|(has, _)| *has)
+        {
+            return Err(Invalid::new(field.1, "not_of_kind", "is for the kind postgres").into());
+        }
         if let Some(function) = &wanted.function {
             self.permit(caller, Action::FunctionInvoke, Some(&environment), function.as_str()).await?;
         }
@@ -110,12 +126,13 @@ impl Service {
             .write(move |tx| {
                 Box::pin(async move {
                     let secret = tx.secret(&account, &environment, &name).await?.ok_or(Error::not_found("secret"))?;
-                    tx.rotator(&account, &secret.id).await?.ok_or(Error::not_found("rotator"))?;
+                    let row = tx.rotator(&account, &secret.id).await?.ok_or(Error::not_found("rotator"))?;
                     if let Some(open) = tx.open_rotation(&account, &secret.id).await? {
                         if open.status == RotationStatus::Running {
                             let detail = "a rotation of this secret is under way: wait for it, or cancel it".to_owned();
                             return Err(Error::InUse { detail });
                         }
+                        may_end(&open, &row)?;
                         let over = ended(&open, RotationStatus::Cancelled, permit.time());
                         tx.move_rotation(&over, None, open.status).await?;
                     }
@@ -171,7 +188,7 @@ struct Wanted {
 
 impl Wanted {
     fn check(input: wire::PutRotator) -> Result<Self, Invalid> {
-        let wire::PutRotator { environment: _, kind, function, give_value, every_days } = input;
+        let wire::PutRotator { environment: _, kind, function, give_value, admin: _, roles: _, every_days } = input;
         let kind = RotatorKind::parse(&kind)?;
         if every_days.is_some_and(|days| !(1..=3650).contains(&days)) {
             return Err(Invalid::new("every_days", "out_of_range", "must be 1 to 3650"));
@@ -186,8 +203,17 @@ impl Wanted {
                         .map_err(|invalid| Invalid { field: "function".to_owned(), ..invalid })?,
                 )
             }
+            RotatorKind::Postgres => {
+                let field =
+                    [(function.is_some(), "function"), (give_value, "give_value")].into_iter().find(|(has, _)| *has);
+                if let Some((_, field)) = field {
+                    return Err(Invalid::new(field, "not_of_kind", "is for the kind function"));
+                }
+                None
+            }
         };
-        Ok(Self { kind, function, settings: Settings { give_value }, every_days })
+        let settings = Settings { give_value, ..Settings::default() };
+        Ok(Self { kind, function, settings, every_days })
     }
 
     async fn row(self, tx: &mut store::Tx, secret: &SecretRow, permit: &Permit) -> Result<RotatorRow, Error> {
@@ -233,6 +259,10 @@ fn told(permit: Permit, row: &RotatorRow) -> Result<Permit, Error> {
         Some((_, name)) => permit.with("function", name),
         None => permit,
     };
+    let permit = match (&settings.admin, &settings.roles) {
+        (Some(admin), Some(roles)) => permit.with("admin", admin).with("roles", roles.join(" ")),
+        _ => permit,
+    };
     let permit = if settings.give_value { permit.with("give_value", true) } else { permit };
     Ok(match row.every_days {
         Some(days) => permit.with("every_days", days),
@@ -248,6 +278,8 @@ fn shown(row: &RotatorRow, newest: Option<&store::RotationRow>) -> Result<wire::
         kind: row.kind.as_str().to_owned(),
         function: row.function.as_ref().map(|(_, name)| name.to_string()),
         give_value: settings.give_value,
+        admin: settings.admin.map(|name| name.to_string()),
+        roles: settings.roles.map(Vec::from),
         every_days: row.every_days,
         next_at: row.next_at.map(|time| time.to_string()),
         failed_at: row.failed_at.map(|time| time.to_string()),

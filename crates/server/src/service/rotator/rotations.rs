@@ -1,11 +1,11 @@
 //! Rotations as people and programs ask for them: start one, look at them, retry or cancel one that failed.
 
-use domain::rotation::{RotationStatus, RotationStep};
+use domain::rotation::{RotationStatus, RotationStep, RotatorKind};
 use domain::{AccountId, Action, EnvironmentName, SecretName, Timestamp};
 use envelope::AccountKey;
 use store::{RotationRow, RotatorRow, SecretRow};
 
-use super::own_value;
+use super::{Settings, own_value};
 use crate::service::caller::Permit;
 use crate::service::secrets::environment_or_production;
 use crate::service::{Caller, Error, Service, new_id, paging};
@@ -131,12 +131,16 @@ impl Service {
             .write(move |tx| {
                 Box::pin(async move {
                     let row = open(tx, &account, &environment, &name, &id).await?;
+                    let rotator = tx.rotator(&account, &row.secret).await?;
+                    if let Some(rotator) = &rotator {
+                        may_end(&row, rotator)?;
+                    }
                     let over = ended(&row, RotationStatus::Cancelled, permit.time());
                     // Also where somebody is at it: what they do leads to nothing any more.
                     if !tx.move_rotation(&over, row.claim.as_deref(), row.status).await? {
                         return Err(Error::Broken("an open rotation could not be cancelled"));
                     }
-                    if let Some(rotator) = tx.rotator(&account, &row.secret).await? {
+                    if let Some(rotator) = rotator {
                         tx.time_rotator(&account, &row.secret, next_time(&rotator, permit.time()), None).await?;
                     }
                     tx.append_audit(&permit.with("rotation", &row.id).with("step", row.step.as_str()).done()).await?;
@@ -187,6 +191,18 @@ pub(super) async fn begin(
 /// When a rotator next begins by itself, if the value is of `time`.
 pub(super) fn next_time(rotator: &RotatorRow, time: Timestamp) -> Option<Timestamp> {
     rotator.every_days.map(|days| time.plus_days(days.into()))
+}
+
+/// The rule that a password is not forgotten which may be the only one that works: a user who changes its own has no other from
+/// then on.
+pub(super) fn may_end(row: &RotationRow, rotator: &RotatorRow) -> Result<(), Error> {
+    let in_place = rotator.kind == RotatorKind::Postgres && Settings::of(rotator)?.roles.is_none();
+    if !in_place || row.pending.is_none() {
+        return Ok(());
+    }
+    let detail =
+        "the database may have the new password already: retry the rotation, or put a value that works, which ends it";
+    Err(Error::InUse { detail: detail.to_owned() })
 }
 
 /// A rotation that is over.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use domain::audit::AuditEvent;
-use domain::rotation::{RotationStatus, RotationStep, again_after_millis};
+use domain::rotation::{RotationStatus, RotationStep, RotatorKind, again_after_millis};
 use domain::webhook::WebhookEvent;
 use domain::{Action, Actor, ActorKind, RequestId, Timestamp, Value};
 use serde_json::json;
@@ -268,7 +268,7 @@ impl Service {
     }
 
     /// Keeps the value that a rotation has made. `false` if its claim is lost.
-    async fn keep_pending(&self, row: &RotationRow, value: &Value) -> Result<bool, Error> {
+    pub(super) async fn keep_pending(&self, row: &RotationRow, value: &Value) -> Result<bool, Error> {
         // Held until it is written: another key must not come in between.
         let key = self.keyring.account(&self.store, &row.account).await?;
         let pending = key.encrypt_pending(&row.secret, &row.id, value);
@@ -413,26 +413,40 @@ impl Service {
 
     /// Makes the new value where it is made.
     async fn create(&self, turn: &Turn) -> Result<Value, Halt> {
-        self.function_creates(turn).await
+        match turn.rotator.kind {
+            RotatorKind::Function => self.function_creates(turn).await,
+            RotatorKind::Postgres => self.postgres_creates(turn).await,
+        }
     }
 
     /// Tries whether the new value works.
     async fn verify(&self, turn: &Turn) -> Result<(), Halt> {
-        self.function_verifies(turn).await
+        match turn.rotator.kind {
+            RotatorKind::Function => self.function_verifies(turn).await,
+            RotatorKind::Postgres => self.postgres_verifies(turn).await,
+        }
     }
 
     /// Ends the value before where it was made.
     async fn retire(&self, turn: &Turn) -> Result<(), Halt> {
-        self.function_retires(turn).await
+        match turn.rotator.kind {
+            RotatorKind::Function => self.function_retires(turn).await,
+            RotatorKind::Postgres => self.postgres_retires(turn).await,
+        }
     }
 
     /// The value that the rotation holds.
     pub(super) async fn pending(&self, turn: &Turn) -> Result<Value, Halt> {
+        Ok(self.held_value(turn).await?.ok_or(Error::Broken("a rotation holds no value"))?)
+    }
+
+    /// The same, if it holds one yet.
+    pub(super) async fn held_value(&self, turn: &Turn) -> Result<Option<Value>, Halt> {
         let key = self.keyring.account(&self.store, &turn.row.account).await?;
         // As this key made it: another may have come since the row was read.
         let row = self.store.rotation(&turn.row.account, &turn.row.id).await?.ok_or(Halt::Lost)?;
-        let pending = row.pending.ok_or(Error::Broken("a rotation holds no value"))?;
-        Ok(key.decrypt_pending(&row.secret, &row.id, &pending).map_err(Error::from)?)
+        let held = row.pending.map(|pending| key.decrypt_pending(&row.secret, &row.id, &pending));
+        Ok(held.transpose().map_err(Error::from)?)
     }
 }
 
