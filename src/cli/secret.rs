@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{InEnvironment, Request, RequestsCommand};
+use super::{InEnvironment, Request, RequestsCommand, Rotate, RotationCommand, RotatorCommand};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SecretCommand {
@@ -67,6 +67,17 @@ pub(crate) enum SecretCommand {
         #[command(flatten)]
         place: InEnvironment,
     },
+    /// Replace a secret's value now, by its rotator
+    ///
+    ///   tresor secret rotate DATABASE_URL -e production --wait
+    #[command(verbatim_doc_comment)]
+    Rotate(Rotate),
+    /// Set, show and remove what replaces a secret's value by itself
+    #[command(subcommand)]
+    Rotator(RotatorCommand),
+    /// List the rotations of a secret; retry or give up one that failed
+    #[command(subcommand)]
+    Rotation(RotationCommand),
     /// Ask its provider whether a secret works; exit code 0 if it does
     ///
     /// The server sends the value to the provider's own host, in a request that changes nothing, and shows what came of it.

@@ -17,7 +17,7 @@ pub(crate) enum WebhookCommand {
         name: String,
         /// An https address that takes messages by POST
         address: String,
-        /// secret_request.created, secret.due_soon, secret.overdue or secret.value_returned; repeat for more
+        /// secret_request.created, secret.due_soon, secret.overdue, secret.value_returned or rotation.failed; repeat for more
         #[arg(long = "event", value_name = "EVENT", required = true)]
         events: Vec<String>,
     },

@@ -15,6 +15,7 @@ mod mcp;
 mod member;
 mod provider;
 mod request;
+mod rotator;
 mod run;
 mod scan;
 mod secret;

@@ -9,7 +9,7 @@ use server::wire::{
 };
 use zeroize::Zeroizing;
 
-use super::{Context, environment, health, import, request, structure};
+use super::{Context, environment, health, import, request, rotator, structure};
 use crate::cli::{Named, Put, SecretCommand, value_in_argv};
 use crate::client::{Client, segment};
 use crate::failure::{Done, Exit, Failure};
@@ -39,6 +39,9 @@ pub(super) async fn run(context: &Context, command: SecretCommand) -> Done {
             let secret: Secret = context.client()?.call(Method::POST, &path, &body).await?;
             context.output.show(&secret, |secret| format!("Activated version {version} of {}", place_of(secret)))
         }
+        SecretCommand::Rotate(args) => rotator::rotate(context, args).await,
+        SecretCommand::Rotator(command) => rotator::run(context, command).await,
+        SecretCommand::Rotation(command) => rotator::rotations(context, command).await,
         SecretCommand::Check(named) => check(context, named).await,
         SecretCommand::Matrix => environment::matrix(context).await,
         SecretCommand::Share { name, environment, from } => environment::share(context, &name, environment, from).await,

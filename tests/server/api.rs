@@ -87,6 +87,11 @@ impl Client {
         Self { token: None, ..self.clone() }
     }
 
+    /// The same at another server.
+    pub fn at(&self, url: &str) -> Self {
+        Self { url: url.to_owned(), ..self.clone() }
+    }
+
     pub fn token(&self) -> &str {
         self.token.as_deref().unwrap()
     }

@@ -7,7 +7,7 @@ use crate::api::{App, Client, str};
 use crate::scan::{Scanner, canary};
 
 /// A new database on the server that the tests were given.
-async fn database() -> String {
+pub async fn database() -> String {
     let server = std::env::var("TRESOR_TEST_POSTGRES")
         .expect("TRESOR_TEST_POSTGRES is not set: run `make test`, or `scripts/with-postgres cargo test`");
     sqlx::any::install_default_drivers();

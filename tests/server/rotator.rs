@@ -736,3 +736,50 @@ async fn deleting_ends_what_was_about_it() {
     }
     database.close().await;
 }
+
+/// Two servers on one database: each step is taken by one of them, and by the other one if that dies in it.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_servers_one_takes_each_step() {
+    let database = crate::postgres::database().await;
+    let args = [&ALLOWED[..], &["--database-url", &database]].concat();
+    let mut first = App::start_with(&args);
+    // The other one has the same root key.
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::copy(first.server.data_dir().join("root.key"), data.join("root.key")).unwrap();
+    let data = data.to_str().unwrap().to_owned();
+    let more = [&["--data", &data, "--listen", "127.0.0.1:0"], &args[..]].concat();
+    let admin = first.admin();
+    let value = format!("sk-{}", random(40));
+    let provider = Provider::start(&value).await;
+    admin.put_secret(KEY, &value).await;
+    admin.put_secret("KEYS_API_URL", &provider.url).await;
+    admin.deploy("rotate", EXAMPLE, json!({})).await;
+    let rotator = json!({ "kind": "function", "function": "rotate" });
+    admin.put(&format!("/api/v1/secrets/{KEY}/rotator"), rotator).await.expect(201);
+    provider.hold(STEPS[1]);
+    let id = rotate(&admin).await;
+    provider.is_asked(STEPS[1]).await;
+    let second = crate::support::TestServer::launch_bare(home, &more, &[]);
+    // For longer than a claim holds that is not renewed.
+    let end = Instant::now() + Duration::from_secs(14);
+    while Instant::now() < end {
+        assert_eq!(stands(&admin, &id).await["step"], "verify");
+    }
+    assert_eq!(provider.state().asked, &STEPS[..2], "nobody else asked");
+    first.server.kill_hard();
+    let asked = || provider.state().asked.iter().filter(|line| *line == STEPS[1]).count();
+    eventually("the other one goes on", async || (asked() == 2).then_some(())).await;
+    provider.go_on();
+    let other = admin.at(&second.url());
+    let found = eventually("the new value is current", async || {
+        let found = stands(&other, &id).await;
+        (found["step"] == "retire").then_some(found)
+    })
+    .await;
+    assert_eq!((&found["version"], &found["status"]), (&json!(2), &json!("running")), "{found}");
+    // What another node may still run is waited for, to the end of its time.
+    assert!(found["next_at"].is_string() || provider.state().valid.contains(&value));
+    assert_eq!(provider.state().made.len(), 1);
+}
