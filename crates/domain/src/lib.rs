@@ -38,6 +38,7 @@ pub mod timestamp;
 pub mod token;
 pub mod tree;
 pub mod value;
+mod version_set;
 pub mod webhook;
 
 pub use access::{Access, Delivery, SecretSelection};
@@ -61,3 +62,4 @@ pub use secret_request::{SecretRequestStatus, acts_or_hides, check_reason};
 pub use settings::{Confirmations, ConversationValues, ResponseGuard, Settings};
 pub use timestamp::Timestamp;
 pub use value::Value;
+pub use version_set::VersionSet;

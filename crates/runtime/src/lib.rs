@@ -33,5 +33,5 @@ pub use sandbox::{NoWall, RequiredWalls, Sandbox, Wall, Walls};
 pub use supervisor::{Runtime, RuntimeConfig, RuntimeError, WorkerError, WorkerState, WorkerStatus};
 pub use worker::{
     Assignment, Cleaner, Egress, End, Exit, INVOCATION_HEADER, InvokeError, Lease, Limits, LogLine, Outbound, Outcome,
-    Sent, Stream, WorkerBody, WorkerKey,
+    SecretSet, Sent, Stream, WorkerBody, WorkerKey,
 };

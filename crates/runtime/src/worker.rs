@@ -13,17 +13,17 @@ mod probe;
 mod process;
 mod relay;
 mod room;
+mod secret_set;
 mod text;
 mod upgrade;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use domain::{AccountId, EgressPolicy, Endpoint, EnvironmentName, FunctionName, ResponseGuard, SecretName, Value};
+use domain::{AccountId, EgressPolicy, Endpoint, EnvironmentName, FunctionName, ResponseGuard};
 use tokio::sync::mpsc;
 
-use crate::egress::{Broker, Brokered, EgressRecord};
+use crate::egress::{Broker, EgressRecord};
 
 pub use body::WorkerBody;
 pub(crate) use boot::{BootError, Booter, Unassigned, ready};
@@ -32,6 +32,7 @@ pub use invocation::{Cleaner, End, INVOCATION_HEADER, InvokeError, Lease, Outcom
 pub use process::Exit;
 pub(crate) use process::Worker;
 pub(crate) use room::Room;
+pub use secret_set::SecretSet;
 
 /// Which function with which values a worker serves. Two keys that differ in anything have different workers.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -54,20 +55,14 @@ pub struct WorkerKey {
 pub struct Assignment {
     /// The bundle's code.
     pub code: Arc<str>,
-    /// The secrets whose values it gets, by name.
-    pub env: Vec<(SecretName, Value)>,
-    /// What it may send where, and the secrets that it uses without holding them.
+    /// The secrets that it gets.
+    pub secrets: Arc<SecretSet>,
+    /// What it may send where.
     pub egress: Egress,
-    /// What the caller wants to know again of a worker it leases, for example the versions of the values.
-    pub label: Arc<str>,
     /// The bounds within which it runs.
     pub limits: Limits,
     /// What is done with responses that hold one of the values.
     pub guard: ResponseGuard,
-    /// The secrets among them that everyone may see.
-    pub publishable: BTreeSet<SecretName>,
-    /// Values that it will be told on the way, and that are taken out of what it writes like its own.
-    pub told: Arc<Vec<(SecretName, Value)>>,
     /// What it writes goes nowhere: it comes to know values that nobody can take out of a text yet.
     pub silent: bool,
 }
@@ -79,8 +74,6 @@ pub struct Egress {
     pub policy: EgressPolicy,
     /// The TCP endpoints it declares.
     pub tcp: Vec<Endpoint>,
-    /// Secrets of which it gets placeholders.
-    pub brokered: Vec<Brokered>,
 }
 
 /// Something that a worker sent, or tried to.

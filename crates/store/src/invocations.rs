@@ -1,8 +1,9 @@
 //! Invocations, as they ended.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use domain::{AccountId, EnvironmentName, Timestamp};
+use domain::{AccountId, EnvironmentName, Timestamp, VersionSet};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe};
 
@@ -50,8 +51,8 @@ pub struct InvocationRow {
     pub method: String,
     /// The path below the function's, without the query, which may hold secrets.
     pub path: String,
-    /// Which version of which secret it had, as JSON.
-    pub versions: String,
+    /// Which version of which secret it had.
+    pub versions: Arc<VersionSet>,
     /// What went wrong, redacted.
     pub error: Option<String>,
 }
@@ -73,7 +74,7 @@ fn invocation_row(row: &AnyRow) -> Result<InvocationRow> {
         actor_name: row.col("actor_name")?,
         method: row.col("method")?,
         path: row.col("path")?,
-        versions: row.col("version_set")?,
+        versions: Arc::new(VersionSet::stored(row.col("versions")?, row.col("version_set")?)),
         error: row.col("error")?,
     })
 }
@@ -138,7 +139,7 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Conflict`] if an id exists.
     pub async fn insert_invocations(&mut self, rows: &[InvocationRow]) -> Result<()> {
-        let sets = self.insert_version_sets(rows).await?;
+        self.insert_version_sets(rows).await?;
         for rows in rows.chunks(ROWS) {
             let sql = format!(
                 "INSERT INTO invocations (account, id, function_id, environment, deployment, started_at, duration_us, \
@@ -166,7 +167,7 @@ impl Tx {
                     .bind(&row.actor_name)
                     .bind(&row.method)
                     .bind(without_nul(&row.path).into_owned())
-                    .bind(sets.get(&(&row.account, row.versions.as_str())))
+                    .bind(row.versions.id())
                     .bind(row.error.as_deref().map(|error| without_nul(error).into_owned()));
             }
             query.execute(self.connection().await?).await?;
@@ -174,34 +175,29 @@ impl Tx {
         Ok(())
     }
 
-    /// Sees to it that what the rows say of versions is stored. Gives the id of each.
-    async fn insert_version_sets<'r>(
-        &mut self,
-        rows: &'r [InvocationRow],
-    ) -> Result<HashMap<(&'r AccountId, &'r str), String>> {
-        let mut last_used = HashMap::<_, Timestamp>::new();
+    /// Sees to it that what the rows say of versions is stored.
+    async fn insert_version_sets(&mut self, rows: &[InvocationRow]) -> Result<()> {
+        let mut last_used = HashMap::new();
         for row in rows {
-            let last = last_used.entry((&row.account, row.versions.as_str())).or_insert(row.started_at);
+            let (_, last) =
+                last_used.entry((&row.account, row.versions.id())).or_insert((&row.versions, row.started_at));
             *last = row.started_at.max(*last);
         }
-        let mut ids = HashMap::with_capacity(last_used.len());
-        for ((account, versions), used) in last_used {
-            let id = domain::token::hash(versions);
+        for ((account, id), (versions, used)) in last_used {
             sqlx::query(
                 "INSERT INTO version_sets (account, id, versions, used_at) VALUES ($1, $2, $3, $4) \
                  ON CONFLICT (account, id) DO UPDATE SET used_at = excluded.used_at \
                  WHERE version_sets.used_at < excluded.used_at - $5",
             )
             .bind(account.as_str())
-            .bind(&id)
-            .bind(versions)
+            .bind(id)
+            .bind(versions.json())
             .bind(used.as_millis())
             .bind(USED_STEP)
             .execute(self.connection().await?)
             .await?;
-            ids.insert((account, versions), id);
         }
-        Ok(ids)
+        Ok(())
     }
 
     /// Deletes what no invocation since `oldest` had. To be called when all older invocations are gone.

@@ -212,6 +212,18 @@ reads! {
         let found: Vec<Found> = query.fetch_one(conn).await?.json("found")?;
         found.into_iter().map(Found::value).collect()
     }
+
+    /// A text that is another one whenever `current_values` would be: their secrets with their revisions.
+    pub async fn values_stamp(conn, account: &AccountId, environment: &EnvironmentName) -> Result<String> {
+        let query = sqlx::query(
+            "SELECT COALESCE(string_agg(id || ':' || revision, ' ' ORDER BY id), '') AS stamp FROM (\
+             SELECT s.id, s.revision FROM secrets s WHERE s.account = $1 AND s.environment = $2 \
+             UNION ALL SELECT o.id, o.revision FROM secrets s JOIN secrets o ON o.account = s.account AND o.id = s.source \
+             WHERE s.account = $1 AND s.environment = $2) v",
+        );
+        let query = query.bind(account.as_str()).bind(environment.as_str());
+        query.fetch_one(conn).await?.col("stamp")
+    }
 }
 
 /// A row of [`Store::current_values`](crate::Store::current_values).

@@ -175,7 +175,7 @@ async fn invocations_and_logs(db: Database) {
     let late = store::InvocationRow {
         id: "late".to_owned(),
         started_at: time(3 * HOUR),
-        versions: r#"{"A":2}"#.to_owned(),
+        versions: versions(2),
         ..rows[1].clone()
     };
     let inserted = late.clone();

@@ -19,32 +19,63 @@ pub(super) fn pieces(value: &str) -> impl Iterator<Item = &str> {
     std::iter::once(value).chain(lines)
 }
 
-/// Every form of `value`, the value itself first; none if it is too short.
-pub(super) fn of(value: &str) -> Vec<Form> {
-    let mut forms: Vec<Form> = Vec::with_capacity(40);
+/// Which forms of a value are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// Those that [`has_escapes`] is false of: few and short.
+    Bare,
+    All,
+}
+
+/// Whether `text` has a byte with which escapes begin. A text that has none holds no form that has one.
+pub(super) fn has_escapes(text: &[u8]) -> bool {
+    memchr::memchr3(b'%', b'\\', b'&', text).is_some()
+}
+
+/// The forms of `value`, the value itself first; none if it is too short.
+pub(super) fn of(value: &str, extent: Extent) -> Vec<Form> {
+    let mut forms: Vec<Form> = Vec::with_capacity(if extent == Extent::All { 40 } else { 10 });
     let trimmed = Some(value.trim()).filter(|trimmed| trimmed.len() < value.len());
     for value in std::iter::once(value).chain(trimmed).filter(|value| value.len() >= MIN_BYTES) {
-        every(value, &mut |form: String| {
+        let mut add = |form: String| {
             let form = Zeroizing::new(form.into_bytes());
-            if form.len() >= MIN_BYTES && !forms.contains(&form) {
+            let meant = extent == Extent::All || !has_escapes(&form);
+            if meant && form.len() >= MIN_BYTES && !forms.contains(&form) {
                 forms.push(form);
             }
-        });
+        };
+        bare(value, &mut add);
+        if extent == Extent::All {
+            escaped(value, &mut add);
+        }
     }
     forms
 }
 
-fn every(value: &str, add: &mut impl FnMut(String)) {
+/// Forms that may have no escape.
+fn bare(value: &str, add: &mut impl FnMut(String)) {
     let bytes = value.as_bytes();
     add(value.to_owned());
     // Most keys need no escape anywhere, and there are many of them.
     if !bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte)) {
-        escaped(value, add);
+        partly_escaped(value, add);
     }
+    for upper in [true, false] {
+        add(every_byte(bytes, "", upper));
+    }
+    let base32 = base32(bytes);
+    add(base32.to_ascii_lowercase());
+    add(base32);
+    base64(bytes, add);
+}
+
+/// Forms in which about all is escaped.
+fn escaped(value: &str, add: &mut impl FnMut(String)) {
+    let bytes = value.as_bytes();
     for upper in [true, false] {
         // Of who escapes all but letters and digits, and of who escapes these too.
         add(percent(bytes, upper, b""));
-        for before in ["%", "", "\\x"] {
+        for before in ["%", "\\x"] {
             add(every_byte(bytes, before, upper));
         }
         add(units(value, "\\u", upper));
@@ -54,14 +85,10 @@ fn every(value: &str, add: &mut impl FnMut(String)) {
         let _ = write!(out, "&#{};", u32::from(c));
         out
     }));
-    let base32 = base32(bytes);
-    add(base32.to_ascii_lowercase());
-    add(base32);
-    base64(bytes, add);
 }
 
 /// Forms that differ from the value only if something in it has to be escaped.
-fn escaped(value: &str, add: &mut impl FnMut(String)) {
+fn partly_escaped(value: &str, add: &mut impl FnMut(String)) {
     let bytes = value.as_bytes();
     let json = Zeroizing::new(json(value, false));
     add(json.to_string());
@@ -159,10 +186,10 @@ fn every_byte(bytes: &[u8], before: &str, upper: bool) -> String {
 
 fn hex(out: &mut String, before: &str, byte: u8, upper: bool) {
     out.push_str(before);
-    let digit =
-        |half: u8| char::from_digit(half.into(), 16).map_or('0', |c| if upper { c.to_ascii_uppercase() } else { c });
-    out.push(digit(byte >> 4));
-    out.push(digit(byte & 15));
+    let digits: &[u8; 16] = if upper { b"0123456789ABCDEF" } else { b"0123456789abcdef" };
+    for half in [byte >> 4, byte & 15] {
+        out.push(digits.get(usize::from(half)).map_or('0', |digit| char::from(*digit)));
+    }
 }
 
 /// Every character as its UTF-16 units, with four digits each.

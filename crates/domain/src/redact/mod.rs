@@ -5,7 +5,7 @@
 //! of several lines is looked for by itself, as code prints keys line by line.
 //!
 //! Finding is one pass over the text, whatever the number of secrets ([`crate::find`]). What that needs is made when the first
-//! text comes, or when somebody asks for it before.
+//! text comes, or when somebody asks for it before; what only texts with escapes need, when the first of these comes.
 //!
 //! Short and common values are handled so that logs do not turn to confetti (`rules.rs`): below six bytes, and ordinary words such
 //! as `production`, are not looked for; below twelve bytes only where they stand as words of their own.
@@ -21,6 +21,8 @@ use zeroize::Zeroizing;
 
 pub use stream::Stream;
 
+use forms::Extent;
+
 use crate::find::{Finder, Form, Search};
 use crate::{SecretName, Value};
 
@@ -31,10 +33,14 @@ pub const SHORT_BYTES: usize = 12;
 /// Shortest line of a value of several lines that is looked for by itself.
 const LINE_BYTES: usize = 16;
 
-/// Finds a set of values in text. Holds them in memory, so it lives no longer than their worker.
+/// Finds a set of values in text. Holds them in memory, so it lives no longer than their workers.
+#[derive(Default)]
 pub struct Redactor {
     secrets: Vec<Secret>,
-    built: OnceLock<Built>,
+    /// For texts without escapes, as most are.
+    bare: OnceLock<Built>,
+    /// For all.
+    all: OnceLock<Built>,
 }
 
 struct Secret {
@@ -59,7 +65,7 @@ impl Redactor {
             value: value.expose().to_owned().into(),
             guarded: !publishable && rules::is_telling(value.expose()),
         };
-        Self { secrets: secrets.into_iter().map(keep).collect(), built: OnceLock::new() }
+        Self { secrets: secrets.into_iter().map(keep).collect(), ..Self::default() }
     }
 
     /// A redactor of nothing.
@@ -67,19 +73,28 @@ impl Redactor {
         Self::new([])
     }
 
-    /// Makes ready what the first text would have to wait for.
+    /// Makes ready what the first text would have to wait for, if it has no escapes.
     pub fn prepare(&self) {
-        self.built();
+        self.bare();
     }
 
-    fn built(&self) -> &Built {
-        self.built.get_or_init(|| Built::new(&self.secrets))
+    fn bare(&self) -> &Built {
+        self.bare.get_or_init(|| Built::new(&self.secrets, Extent::Bare))
+    }
+
+    fn all(&self) -> &Built {
+        self.all.get_or_init(|| Built::new(&self.secrets, Extent::All))
+    }
+
+    /// What finds the values in `text`.
+    fn built(&self, text: &[u8]) -> &Built {
+        if forms::has_escapes(text) { self.all() } else { self.bare() }
     }
 
     /// No form is longer, in bytes. Who cuts a text must drop so much before the cut, since a value that is cut itself is not
     /// found.
     pub fn longest(&self) -> usize {
-        self.built().finder.longest()
+        self.all().finder.longest()
     }
 
     /// `text` with every value in it replaced by `[redacted NAME]`.
@@ -116,7 +131,7 @@ impl Redactor {
 
     /// The first value in `text` that must not stand in a response: where it begins, and whose it is.
     pub fn guarded(&self, text: &[u8]) -> Option<(usize, &SecretName)> {
-        let built = self.built();
+        let built = self.built(text);
         let (mut search, mut from) = (built.finder.search(text), 0);
         while let Some(found) = search.next(from) {
             let secret = built.of.get(found.form).and_then(|(secret, _)| self.secrets.get(*secret));
@@ -130,15 +145,15 @@ impl Redactor {
 
     /// Where a value may begin that `text` breaks off; its length if nowhere.
     pub fn hold(&self, text: &[u8]) -> usize {
-        self.built().finder.hold(text, 0)
+        self.all().finder.hold(text, 0)
     }
 }
 
 impl Built {
-    fn new(secrets: &[Secret]) -> Self {
+    fn new(secrets: &[Secret], extent: Extent) -> Self {
         let (mut forms, mut of) = (Vec::new(), Vec::new());
         for (number, secret) in secrets.iter().enumerate().filter(|(_, secret)| rules::is_looked_for(&secret.value)) {
-            for form in forms::pieces(&secret.value).flat_map(forms::of) {
+            for form in forms::pieces(&secret.value).flat_map(|piece| forms::of(piece, extent)) {
                 // Other forms are hardly words of anything.
                 of.push((number, form.len() < SHORT_BYTES && form.as_slice() == secret.value.trim().as_bytes()));
                 forms.push(form);
@@ -160,6 +175,7 @@ struct Span {
 /// The values in a text, by their beginning, of each the longest form.
 struct Spans<'a> {
     redactor: &'a Redactor,
+    built: &'a Built,
     search: Search<'a>,
     text: &'a [u8],
     /// The byte before the text.
@@ -171,14 +187,15 @@ struct Spans<'a> {
 
 impl<'a> Spans<'a> {
     fn of(redactor: &'a Redactor, text: &'a [u8], before: Option<u8>, last: bool) -> Self {
-        Self { redactor, search: redactor.built().finder.search(text), text, before, last, from: 0 }
+        let built = redactor.built(text);
+        Self { redactor, built, search: built.finder.search(text), text, before, last, from: 0 }
     }
 
     fn next(&mut self) -> Option<Span> {
         loop {
             let found = self.search.next(self.from)?;
             self.from = found.start + 1;
-            let (secret, word) = self.redactor.built().of.get(found.form).copied().unwrap_or_default();
+            let (secret, word) = self.built.of.get(found.form).copied().unwrap_or_default();
             if !word {
                 return Some(Span { start: found.start, end: found.end, secret, settled: true });
             }
@@ -213,7 +230,7 @@ fn between(text: &str, start: usize, end: usize) -> &str {
 
 /// Every form in which `value`, or a long line of it, is looked for.
 pub fn forms(value: &Value) -> impl Iterator<Item = Form> {
-    forms::pieces(value.expose()).flat_map(forms::of)
+    forms::pieces(value.expose()).flat_map(|piece| forms::of(piece, Extent::All))
 }
 
 #[cfg(test)]
@@ -293,8 +310,8 @@ mod tests {
         let redactor = redactor(&value);
         assert_eq!(redactor.redact(&format!("<{value}>")), "<[redacted KEY]>");
         assert_eq!(redactor.redact(&STANDARD.encode(&value)).matches("[redacted KEY]").count(), 1);
-        let forms = redactor.built.get().unwrap().of.len();
-        assert!(forms < 50, "{forms} forms");
+        let forms = redactor.bare.get().unwrap().of.len();
+        assert!(forms < 20, "{forms} forms");
         assert_eq!(redactor.redact(&value[..64_000]), value[..64_000], "only whole values are hidden");
     }
 
@@ -373,7 +390,7 @@ mod tests {
         for start in (0..text.len()).filter(|at| text.is_char_boundary(*at)) {
             let mut here: Vec<(usize, usize)> = Vec::new();
             for (number, value) in values.iter().enumerate() {
-                for form in super::forms::of(value) {
+                for form in super::forms::of(value, super::Extent::All) {
                     let end = start + form.len();
                     let word = form.len() < super::SHORT_BYTES && form.as_slice() == value.as_bytes();
                     if text.as_bytes()[start..].starts_with(&form) && (!word || alone(start, end)) {

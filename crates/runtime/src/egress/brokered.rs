@@ -27,7 +27,7 @@ pub struct Brokered {
 pub struct NoRandomness;
 
 struct Entry {
-    secret: Brokered,
+    secret: Arc<Brokered>,
     placeholder: Placeholder,
 }
 
@@ -49,12 +49,12 @@ impl Placeholders {
     ///
     /// # Errors
     /// [`NoRandomness`].
-    pub fn new(secrets: Vec<Brokered>) -> Result<Self, NoRandomness> {
+    pub fn new(secrets: &[Arc<Brokered>]) -> Result<Self, NoRandomness> {
         let mut entries = Vec::with_capacity(secrets.len());
         for secret in secrets {
             let mut seed = Zeroizing::new([0; 32]);
             aws_lc_rs::rand::fill(seed.as_mut()).map_err(|_| NoRandomness)?;
-            entries.push(Entry { placeholder: Placeholder::new(&secret.value, &seed), secret });
+            entries.push(Entry { placeholder: Placeholder::new(&secret.value, &seed), secret: Arc::clone(secret) });
         }
         let forms = entries.iter().map(|entry| Zeroizing::new(entry.placeholder.as_str().as_bytes().to_vec()));
         let finder = Arc::new(Finder::new(forms.collect()));

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, SystemTime};
 
-use domain::redact::Redactor;
 use domain::{ResponseGuard, SecretName};
 use serde::ser::{Serialize, SerializeMap as _, SerializeStruct as _, Serializer};
 use tokio::io::AsyncWriteExt as _;
@@ -166,20 +165,16 @@ impl Booter {
         crate::folder::write_private(&entry, assignment.code.as_bytes())?;
         hand_over(&entry, owner)?;
 
-        let Egress { policy, brokered, tcp } = std::mem::take(&mut assignment.egress);
-        // A value that comes back by a way that the broker cannot see into must not stand in a log either.
-        let held = assignment.env.iter().map(|(name, value)| (name, value));
-        let known = held.chain(brokered.iter().map(|secret| (&secret.name, &secret.value)));
-        let known = known.chain(assignment.told.iter().map(|(name, value)| (name, value)));
-        let redactor = Redactor::new(known.map(|(name, value)| (name, value, assignment.publishable.contains(name))));
-        if !redactor.guards() {
+        let Egress { policy, tcp } = std::mem::take(&mut assignment.egress);
+        let secrets = Arc::clone(&assignment.secrets);
+        if !secrets.redactor().guards() {
             assignment.guard = ResponseGuard::Off;
         }
-        let placeholders = Arc::new(Placeholders::new(brokered).map_err(std::io::Error::other)?);
+        let placeholders = Arc::new(Placeholders::new(secrets.brokered()).map_err(std::io::Error::other)?);
         let sink = Arc::new(Sink {
             key: Arc::clone(key),
             worker: Arc::from(id.as_str()),
-            redactor,
+            secrets: Arc::clone(&secrets),
             folder_url: format!("{}/", file_url(folder.path())),
             mark: format!("\x1e{nonce}").into_bytes(),
             logs: self.logs.clone(),
@@ -191,11 +186,11 @@ impl Booter {
         });
         if assignment.guard != ResponseGuard::Off {
             // While the function loads, so that its first response need not wait for it.
-            let sink = Arc::clone(&sink);
-            tokio::task::spawn_blocking(move || sink.redactor.prepare());
+            let secrets = Arc::clone(&secrets);
+            tokio::task::spawn_blocking(move || secrets.redactor().prepare());
         }
         let (control, messages) = mpsc::unbounded_channel();
-        let held = assignment.env.iter().map(|(name, value)| (name, value.expose()));
+        let held = secrets.env().map(|(name, value)| (name, value.expose()));
         let stand_ins = placeholders.env().map(|(name, placeholder)| (name, placeholder.as_str()));
         let env: Vec<_> = held.chain(stand_ins).collect();
         let order = Order { env: &env, entry: &file_url(&entry), socket: &socket.to_string_lossy(), nonce: &nonce };

@@ -61,7 +61,7 @@ impl Watch {
 
     /// Whose value is in a header.
     pub(super) fn head(&mut self, headers: &HeaderMap) -> Option<SecretName> {
-        let found = headers.values().find_map(|value| self.sink.redactor.guarded(value.as_bytes()));
+        let found = headers.values().find_map(|value| self.sink.secrets.redactor().guarded(value.as_bytes()));
         let secret = found.map(|(_, name)| name.clone());
         self.done |= secret.is_some();
         secret
@@ -72,7 +72,7 @@ impl Watch {
         if self.done {
             return Ok(Passed { bytes: piece, returned: None });
         }
-        let redactor = &self.sink.redactor;
+        let redactor = self.sink.secrets.redactor();
         // Mostly there is nothing held, and a piece needs no copy.
         let joined = (!self.held.is_empty()).then(|| {
             let mut joined = Zeroizing::new(Vec::with_capacity(self.held.len() + piece.len()));
@@ -114,22 +114,20 @@ mod tests {
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
     use bytes::Bytes;
-    use domain::redact::Redactor;
-    use domain::{AccountId, EnvironmentName, FunctionName, ResponseGuard, SecretName, Value};
+    use domain::{AccountId, EnvironmentName, FunctionName, ResponseGuard, SecretName, Value, VersionSet};
     use hyper::HeaderMap;
     use tokio::sync::{mpsc, watch};
 
     use super::{Sink, Watch};
-    use crate::WorkerKey;
+    use crate::{SecretSet, WorkerKey};
 
     const VALUE: &str = "sk-canary-0123456789-canary";
 
     fn watching(guard: ResponseGuard) -> Watch {
-        let secrets =
-            [("KEY", VALUE, false), ("PAGE_KEY", "pk_live_for_every_page", true), ("MODE", "production", false)];
-        let secrets = secrets.map(|(name, value, publishable)| {
-            (SecretName::parse(name).unwrap(), Value::new(value.to_owned()).unwrap(), publishable)
-        });
+        let name = |name: &str| SecretName::parse(name).unwrap();
+        let env = [("KEY", VALUE), ("PAGE_KEY", "pk_live_for_every_page"), ("MODE", "production")];
+        let env = env.map(|(key, value)| (name(key), Value::new(value.to_owned()).unwrap())).into();
+        let publishable = [name("PAGE_KEY")].into();
         let sink = Sink {
             key: Arc::new(WorkerKey {
                 account: AccountId::new("a"),
@@ -140,7 +138,7 @@ mod tests {
                 apart: None,
             }),
             worker: Arc::from("w"),
-            redactor: Redactor::new(secrets.iter().map(|(name, value, publishable)| (name, value, *publishable))),
+            secrets: Arc::new(SecretSet::new(env, Vec::new(), &publishable, VersionSet::default(), &[])),
             folder_url: String::new(),
             mark: Vec::new(),
             logs: mpsc::channel(1).0,

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::SecretName;
+use domain::{SecretName, VersionSet};
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::header::{HeaderName, HeaderValue};
@@ -168,11 +168,11 @@ impl Cleaner {
 
     /// `text` without the values, whole. If its end was cut off, as much of it goes as half a value can be long.
     pub fn clean_text(&self, text: &str, cut: bool) -> String {
-        let redacted = self.0.redactor.redact(text);
+        let redacted = self.0.secrets.redactor().redact(text);
         if !cut {
             return redacted.into_owned();
         }
-        let kept = redacted.floor_char_boundary(redacted.len().saturating_sub(self.0.redactor.longest()));
+        let kept = redacted.floor_char_boundary(redacted.len().saturating_sub(self.0.secrets.redactor().longest()));
         redacted.get(..kept).unwrap_or_default().to_owned()
     }
 }
@@ -195,9 +195,9 @@ impl Lease {
         &self.worker.0.id
     }
 
-    /// What [`super::Assignment::label`] said of the worker's values.
-    pub fn label(&self) -> &Arc<str> {
-        &self.worker.0.label
+    /// The versions of the secrets that the worker was given.
+    pub fn versions(&self) -> &Arc<VersionSet> {
+        self.worker.0.sink.secrets.versions()
     }
 
     /// Hides the worker's values in texts about the invocation, also after it has ended.

@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Instant, SystemTime};
 
-use domain::redact::Redactor;
 use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
 use tokio::sync::{mpsc, watch};
 
 use super::text::clean;
-use super::{LogLine, Stream, WorkerKey};
+use super::{LogLine, SecretSet, Stream, WorkerKey};
 
 /// Longest line that is read whole. The bootstrap cuts its texts at 1 Mi characters; JSON may make six bytes of each.
 const LINE_BYTES: u64 = 8 * 1024 * 1024;
@@ -37,7 +36,7 @@ enum Message {
 pub(crate) struct Sink {
     pub(crate) key: Arc<WorkerKey>,
     pub(crate) worker: Arc<str>,
-    pub(crate) redactor: Redactor,
+    pub(crate) secrets: Arc<SecretSet>,
     /// Stripped from texts: where the worker's files lie is nobody's business.
     pub(crate) folder_url: String,
     /// What a message starts with; the function does not know it.
@@ -56,7 +55,7 @@ pub(crate) struct Sink {
 
 impl Sink {
     pub(crate) fn clean(&self, text: &str) -> String {
-        clean(&self.redactor, text, false, &self.folder_url)
+        clean(self.secrets.redactor(), text, false, &self.folder_url)
     }
 
     /// Hands a line on. A consumer that is too slow loses lines, and is told how many: neither the function nor other
@@ -131,7 +130,7 @@ impl Sink {
         match serde_json::from_slice(json) {
             Ok(Message::Log { log, cut, error, invocation }) => {
                 let stream = if error { Stream::Stderr } else { Stream::Stdout };
-                self.log(stream, invocation, clean(&self.redactor, &log, cut, &self.folder_url));
+                self.log(stream, invocation, clean(self.secrets.redactor(), &log, cut, &self.folder_url));
             }
             Ok(Message::Boot { boot, message }) => {
                 let boot = match boot.as_str() {
@@ -162,9 +161,9 @@ impl Sink {
             self.out_of_memory.store(true, Ordering::Relaxed);
             return;
         }
-        let redacted = self.redactor.redact(&text);
+        let redacted = self.secrets.redactor().redact(&text);
         for line in redacted.lines().filter(|line| !line.is_empty()) {
-            self.log(stream, None, clean(&self.redactor, line, cut, &self.folder_url));
+            self.log(stream, None, clean(self.secrets.redactor(), line, cut, &self.folder_url));
         }
     }
 }

@@ -75,7 +75,6 @@ pub(crate) struct Worker {
     pub(crate) limits: Limits,
     pub(crate) guard: ResponseGuard,
     pub(crate) ledger: Ledger,
-    pub(crate) label: Arc<str>,
     /// Told only to the worker; it marks the responses that stand for something thrown.
     pub(crate) nonce: String,
     pub(crate) sink: Arc<Sink>,
@@ -116,7 +115,6 @@ impl Worker {
             ledger: Ledger::new(assignment.limits.wall_clock, assignment.limits.cpu),
             limits: assignment.limits.clone(),
             guard: assignment.guard,
-            label: Arc::clone(&assignment.label),
             nonce,
             sink,
             connections,

@@ -251,7 +251,7 @@ impl Setup {
     pub fn worker(&self, broker: &Broker, policy: EgressPolicy, secrets: Vec<Brokered>) -> Worker {
         let socket = self.ca.folder.path().join(format!("{}.sock", self.next.fetch_add(1, Ordering::SeqCst)));
         let (sender, records) = mpsc::channel(4096);
-        let placeholders = Arc::new(Placeholders::new(secrets).unwrap());
+        let placeholders = Arc::new(Placeholders::new(&secrets.into_iter().map(Arc::new).collect::<Vec<_>>()).unwrap());
         let outlet = broker.attach(EgressWorker {
             account: AccountId::new("a1"),
             policy,

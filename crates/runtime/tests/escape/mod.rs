@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::{AccountId, Endpoint, EnvironmentName, FunctionName, ResponseGuard, SecretName, Value};
+use domain::{AccountId, Endpoint, EnvironmentName, FunctionName, ResponseGuard, SecretName, Value, VersionSet};
 use http_body_util::{BodyExt as _, Full};
 use hyper::Request;
 use serde_json::{Value as Json, json};
@@ -33,7 +33,7 @@ use tokio::sync::mpsc;
 use crate::sandbox::Wall;
 use crate::{
     Assignment, Broker, BrokerConfig, Deno, Egress, InvokeError, Limits, LogLine, Outbound, Runtime, RuntimeConfig,
-    Sandbox, WorkerKey,
+    Sandbox, SecretSet, WorkerKey,
 };
 
 pub const CANARY: &str = "the-canary-sings";
@@ -180,13 +180,16 @@ fn key(function: &str) -> WorkerKey {
 fn assignment(code: &str) -> Assignment {
     Assignment {
         code: code.into(),
-        env: vec![(SecretName::parse("CANARY_KEY").unwrap(), Value::new(CANARY.to_owned()).unwrap())],
+        secrets: Arc::new(SecretSet::new(
+            vec![(SecretName::parse("CANARY_KEY").unwrap(), Value::new(CANARY.to_owned()).unwrap())],
+            Vec::new(),
+            &BTreeSet::default(),
+            VersionSet::default(),
+            &[],
+        )),
         egress: Egress::default(),
-        label: "".into(),
         limits: Limits { boot: DEADLINE, wall_clock: DEADLINE, cpu: DEADLINE, ..Limits::default() },
         guard: ResponseGuard::Off,
-        publishable: BTreeSet::default(),
-        told: Arc::default(),
         silent: false,
     }
 }

@@ -19,7 +19,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::Request;
 use runtime::{
     Assignment, Broker, BrokerConfig, Bundle, BundleError, Bundler, Deno, Egress, InvokeError, Limits, LogLine,
-    Outbound, Outcome, Runtime, RuntimeConfig, Sandbox, Source, WorkerError, WorkerKey,
+    Outbound, Outcome, Runtime, RuntimeConfig, Sandbox, SecretSet, Source, WorkerError, WorkerKey,
 };
 use tokio::sync::{OnceCell, mpsc, oneshot};
 
@@ -145,13 +145,16 @@ impl Function {
     pub fn assignment(&self) -> Assignment {
         Assignment {
             code: Arc::clone(&self.code),
-            env: self.env.iter().map(|(name, value)| secret(name, value)).collect(),
+            secrets: Arc::new(SecretSet::new(
+                self.env.iter().map(|(name, value)| secret(name, value)).collect(),
+                Vec::new(),
+                &Default::default(),
+                Default::default(),
+                &[],
+            )),
             egress: Egress { tcp: self.tcp.clone(), ..Egress::default() },
-            label: "".into(),
             limits: self.limits.clone(),
             guard: self.guard,
-            publishable: Default::default(),
-            told: Arc::default(),
             silent: false,
         }
     }

@@ -62,6 +62,7 @@ async fn once(service: &Service) -> Result<(), Error> {
         })
         .await?;
     service.end_overlaps(now).await?;
+    service.secret_sets.tidy();
     let mut after = None;
     loop {
         let accounts = service.store.accounts(after.as_ref(), 500).await?;

@@ -230,7 +230,7 @@ impl Service {
     /// To be called when another deployment, or none, is active, after the commit and before returning.
     pub(super) fn active_changed(&self, account: &AccountId, environment: &EnvironmentName) {
         self.inner.active.forget();
-        self.secrets_changed(account, environment);
+        self.renew_workers(account, environment);
     }
 
     /// What is active in one environment, or in all.

@@ -1,10 +1,13 @@
 //! Giving an environment's values to a process outside: on record, in one write, before any value is decrypted.
 
+use std::collections::BTreeSet;
+
 use domain::{Action, Delivery, EnvironmentName, Invalid, SecretName, Value, limits};
 use store::StoredValue;
 
 use super::share::open;
-use super::{Caller, Error, Service, overlap};
+use super::variables::{Variable, variables};
+use super::{Caller, Error, Service};
 use crate::wire;
 
 /// What a process gets.
@@ -30,19 +33,21 @@ impl Service {
         self.environment(&caller.actor.account, &environment).await?;
         let key = self.keyring.account(&self.store, &caller.actor.account).await?;
         let (account, place) = (caller.actor.account.clone(), environment.clone());
-        let (given, brokered, previous) = self
+        let (given, brokered) = self
             .store
             .write(move |tx| {
                 Box::pin(async move {
-                    let stored = tx.current_values(&account, &place).await?;
+                    let current = tx.current_values(&account, &place).await?;
                     let previous = tx.previous_values(&account, &place, permit.time()).await?;
-                    let mut previous = overlap::named(previous, stored.iter().map(|value| &value.name));
-                    let (given, brokered) = choose(stored, only.as_deref())?;
-                    let names: Vec<_> = given.iter().map(|value| value.name.clone()).collect();
-                    previous.retain(|(_, value)| names.contains(&value.name));
-                    let versions = given.iter().map(|value| (&value.name, value.version));
-                    let versions = versions.chain(previous.iter().map(|(name, value)| (name, value.version)));
-                    let versions = versions.map(|(name, version)| format!("{name}:{version}"));
+                    check(&current, only.as_deref().unwrap_or_default())?;
+                    let wanted = |name: &SecretName| only.as_ref().is_none_or(|only| only.contains(name));
+                    let (given, brokered): (Vec<_>, Vec<_>) = variables(current, previous, wanted)
+                        .into_iter()
+                        .partition(|variable| variable.stored.delivery == Delivery::Env);
+                    let names: BTreeSet<_> = given.iter().map(|variable| variable.stored.name.clone()).collect();
+                    let names: Vec<_> = names.into_iter().collect();
+                    let versions =
+                        given.iter().map(|variable| format!("{}:{}", variable.name, variable.stored.version));
                     let event = permit.done();
                     let now = event.time;
                     let event = event
@@ -53,17 +58,15 @@ impl Service {
                     if !names.is_empty() {
                         tx.touch_secrets(&account, &place, &names, now).await?;
                     }
-                    Ok::<_, Error>((given, brokered, previous))
+                    Ok::<_, Error>((given, brokered))
                 })
             })
             .await?;
         let mut secrets = Vec::with_capacity(given.len());
-        for stored in given {
-            let value = open(&key, &environment, &stored)?;
-            secrets.push((stored.name, stored.version, value));
+        for Variable { name, stored } in given {
+            secrets.push((name, stored.version, open(&key, &environment, &stored)?));
         }
-        let previous = overlap::opened(&key, &environment, previous)?;
-        secrets.extend(previous.into_iter().map(|opened| (opened.name, opened.version, opened.value)));
+        let brokered = brokered.into_iter().map(|variable| variable.name).collect();
         Ok(Injection { environment, secrets, brokered })
     }
 }
@@ -85,10 +88,10 @@ fn at(index: usize, invalid: Invalid) -> Invalid {
     Invalid { field: format!("only[{index}]"), ..invalid }
 }
 
-/// What is given, and what would be if it were not brokered.
-fn choose(stored: Vec<StoredValue>, only: Option<&[SecretName]>) -> Result<(Vec<StoredValue>, Vec<SecretName>), Error> {
-    for (index, name) in only.into_iter().flatten().enumerate() {
-        let rule = match stored.iter().find(|value| value.name == *name) {
+/// Whether each of `only` is there, and may be given to a process outside.
+fn check(current: &[StoredValue], only: &[SecretName]) -> Result<(), Error> {
+    for (index, name) in only.iter().enumerate() {
+        let rule = match current.iter().find(|value| value.name == *name) {
             None => Invalid::new("", "secret_unknown", "there is no such secret in this environment"),
             Some(value) if value.delivery == Delivery::Brokered => Invalid::new(
                 "",
@@ -99,8 +102,5 @@ fn choose(stored: Vec<StoredValue>, only: Option<&[SecretName]>) -> Result<(Vec<
         };
         return Err(at(index, rule).into());
     }
-    let wanted = |value: &StoredValue| only.is_none_or(|only| only.contains(&value.name));
-    let (given, brokered): (Vec<_>, Vec<_>) =
-        stored.into_iter().filter(wanted).partition(|value| value.delivery == Delivery::Env);
-    Ok((given, brokered.into_iter().map(|value| value.name).collect()))
+    Ok(())
 }

@@ -4,7 +4,7 @@ mod apart;
 mod drained;
 mod ended;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant, SystemTime};
@@ -13,14 +13,13 @@ use axum::body::{Body, Bytes};
 use axum::http::{Method, Request, Response};
 use domain::audit::AuditEvent;
 use domain::{
-    Access, AccountId, AccountName, Action, Actor, ActorKind, CorsOrigins, Delivery, EgressPolicy, Endpoint,
-    EnvironmentName, FunctionName, RequestId, ResponseGuard, SecretName, Timestamp, Value, authorize_invoke,
+    Access, AccountId, AccountName, Action, Actor, ActorKind, CorsOrigins, EgressPolicy, Endpoint, EnvironmentName,
+    FunctionName, RequestId, ResponseGuard, SecretName, Timestamp, Value, VersionSet, authorize_invoke,
 };
 use http_body_util::Empty;
 use hyper::upgrade::OnUpgrade;
 use runtime::{
-    Assignment, Brokered, Cleaner, Egress, End, InvokeError, Lease, Limits, LogLine, Stream, WorkerBody, WorkerError,
-    WorkerKey,
+    Assignment, Cleaner, Egress, End, InvokeError, Lease, Limits, LogLine, Stream, WorkerBody, WorkerError, WorkerKey,
 };
 use thiserror::Error;
 
@@ -29,8 +28,7 @@ pub(crate) use self::ended::Ended;
 use self::ended::Ran;
 use super::deployment::StoredLimits;
 use super::gate::Gate;
-use super::share::open;
-use super::{Error, Service, jwt, overlap, show};
+use super::{Error, Service, jwt, show};
 use crate::clock;
 use crate::metrics::InvocationLabels;
 
@@ -266,11 +264,11 @@ impl Service {
                 return Err(CallError::Worker(error));
             }
         };
-        self.note_still_used(call, lease.label());
+        self.note_still_used(call, lease.versions());
         let ran = Ran {
             worker: Arc::clone(lease.worker()),
             cold: lease.cold,
-            versions: Arc::clone(lease.label()),
+            versions: Arc::clone(lease.versions()),
             cleaner: Some(lease.cleaner()),
         };
         let (service, record) = (self.clone(), Arc::clone(call));
@@ -291,7 +289,7 @@ impl Service {
 
     /// Records a call that no worker got.
     fn record_unran(&self, call: &Arc<Call>, cold: bool, status: u16, outcome: &'static str, error: String) {
-        let ran = Ran { worker: "".into(), cold, versions: "{}".into(), cleaner: None };
+        let ran = Ran { worker: "".into(), cold, versions: Arc::default(), cleaner: None };
         self.record(Arc::clone(call), ran, status, outcome, Some(error), None);
     }
 
@@ -378,41 +376,12 @@ impl Service {
     /// Reads the bundle and decrypts the values: once for each worker, not for each request.
     async fn assignment(&self, route: &Route) -> Result<Assignment, Error> {
         let (account, environment) = (&route.account, &route.key.environment);
-        let key = self.keyring.account(&self.store, account).await?;
-        let (stored, code) = tokio::try_join!(
-            self.store.current_values(account, environment),
-            self.store.bundle(account, &route.digest),
-        )?;
-        let (mut env, mut brokered, mut versions) = (Vec::new(), Vec::new(), BTreeMap::new());
-        let mut publishable = BTreeSet::new();
-        if route.until.is_some() {
-            let mut previous = self.store.previous_values(account, environment, clock::now()).await?;
-            previous.retain(|value| route.secrets.includes(&value.name));
-            let named = overlap::named(previous, stored.iter().map(|value| &value.name));
-            for previous in overlap::opened(&key, environment, named)? {
-                if previous.publishable {
-                    publishable.insert(previous.name.clone());
-                }
-                versions.insert(previous.name.to_string(), previous.version);
-                env.push((previous.name, previous.value));
-            }
-        }
-        for value in stored.into_iter().filter(|value| route.secrets.includes(&value.name)) {
-            let plain = open(&key, environment, &value)?;
-            versions.insert(value.name.to_string(), value.version);
-            if value.publishable {
-                publishable.insert(value.name.clone());
-            }
-            match value.delivery {
-                Delivery::Env => env.push((value.name, plain)),
-                Delivery::Brokered => brokered.push(Brokered { name: value.name, value: plain, hosts: value.hosts }),
-            }
-        }
+        let set = self.secret_set(account, environment, &route.secrets, route.until.is_some(), &route.told);
+        let bundle = async { Ok(self.store.bundle(account, &route.digest).await?) };
+        let (secrets, code) = tokio::try_join!(set, bundle)?;
         let code = code.ok_or(Error::Broken("a deployment's bundle is missing"))?;
         let code = String::from_utf8(code).map_err(|_| Error::Broken("a bundle is not text"))?;
-        let held = env.iter().map(|(name, _)| name);
-        self.note_used(route, held.chain(brokered.iter().map(|secret| &secret.name)).cloned().collect());
-        let egress = Egress { policy: route.egress.clone(), tcp: route.tcp.clone(), brokered };
+        let egress = Egress { policy: route.egress.clone(), tcp: route.tcp.clone() };
         let limits = Limits {
             wall_clock: Duration::from_secs(route.limits.timeout_seconds.into()),
             memory_mib: route.limits.memory_mib,
@@ -420,28 +389,23 @@ impl Service {
             response_bytes: u64::from(route.limits.response_mib) << 20,
             ..Limits::default()
         };
-        let label = serde_json::to_string(&versions).unwrap_or_default().into();
-        let (guard, told, silent) = (route.guard, Arc::clone(&route.told), route.silent);
-        Ok(Assignment { code: code.into(), env, egress, limits, label, guard, publishable, told, silent })
+        Ok(Assignment { code: code.into(), secrets, egress, limits, guard: route.guard, silent: route.silent })
     }
 
-    /// Sets `last_used_at`, without making the first caller wait for it.
-    fn note_used(&self, route: &Route, names: Vec<SecretName>) {
-        if !names.is_empty() && !self.recorder.used(route.account.clone(), route.key.environment.clone(), names) {
-            self.metrics.unrecorded.inc();
-        }
-    }
-
-    /// As [`Service::note_used`], now and then for a worker that has its values for long. `versions` is its label.
-    fn note_still_used(&self, call: &Call, versions: &str) {
+    /// As [`Service::note_used`], now and then for a worker that has its values for long.
+    fn note_still_used(&self, call: &Call, versions: &VersionSet) {
         let (route, now) = (&call.route, call.started_at.as_millis());
         let noted = route.noted.load(Ordering::Relaxed);
         let is_old = now.saturating_sub(noted) >= NOTE_AGAIN_MILLIS;
         if !is_old || route.noted.compare_exchange(noted, now, Ordering::Relaxed, Ordering::Relaxed).is_err() {
             return;
         }
-        let versions: BTreeMap<String, u64> = serde_json::from_str(versions).unwrap_or_default();
-        self.note_used(route, versions.keys().filter_map(|name| SecretName::parse(name).ok()).collect());
+        let names = versions.versions();
+        self.note_used(
+            &route.account,
+            &route.key.environment,
+            names.keys().filter_map(|name| SecretName::parse(name).ok()).collect(),
+        );
     }
 
     fn record(

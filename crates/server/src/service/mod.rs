@@ -49,6 +49,7 @@ mod rotator;
 mod scan;
 mod secret_import;
 mod secret_requests;
+mod secret_set;
 mod secret_table;
 mod secrets;
 mod sessions;
@@ -60,6 +61,7 @@ mod structure;
 mod supabase;
 mod templates;
 mod tokens;
+mod variables;
 mod versions;
 pub(crate) mod walls;
 mod webhook_send;
@@ -138,6 +140,7 @@ pub(crate) struct Inner {
     pub(crate) stopping: CancellationToken,
     pub(crate) generations: generations::Generations,
     pub(crate) routes: invoke::Routes,
+    pub(crate) secret_sets: secret_set::SecretSets,
     /// By the hash of their text.
     tokens: recent::Recent<String, Arc<tokens::KnownToken>>,
     jwts: Jwts,
@@ -182,7 +185,7 @@ impl Service {
             outside,
             database_tls,
         } = parts;
-        let (generations, routes) = Default::default();
+        let (generations, routes, secret_sets) = Default::default();
         Self {
             inner: Arc::new(Inner {
                 store,
@@ -201,6 +204,7 @@ impl Service {
                 stopping,
                 generations,
                 routes,
+                secret_sets,
                 jwts,
                 tokens: recent::Recent::default(),
                 answered: Notify::new(),

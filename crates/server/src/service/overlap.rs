@@ -2,15 +2,12 @@
 //!
 //! A worker that has it is of a route that knows when it ends: see `invoke.rs`. Whatever is written here is in a write with its event.
 
-use std::collections::BTreeSet;
-
 use domain::audit::AuditEvent;
 use domain::overlap::{may_overlap, previous_name, previous_of};
-use domain::{AccountId, Actor, Delivery, EnvironmentName, Invalid, SecretName, Timestamp, Value};
-use envelope::AccountKey;
-use store::{Previous, SecretRow, StoredValue};
+use domain::{AccountId, Actor, Delivery, EnvironmentName, Invalid, SecretName, Timestamp};
+use store::{Previous, SecretRow};
 
-use super::share::{list, open};
+use super::share::list;
 use super::{Error, Service};
 
 /// What a row has of it after its value was replaced at `now`. What was brokered never gets into functions' environment.
@@ -100,37 +97,6 @@ pub(super) async fn name(
         "is the name under which functions get the value before of {base}, which overlaps: choose another name, or end the overlap of {base}"
     );
     Err(Invalid::new("name", "name_of_overlap", rule).into())
-}
-
-/// The values before the current ones, under their own names. A secret that has such a name all the same goes first.
-pub(super) fn named<'a>(
-    previous: Vec<StoredValue>,
-    current: impl Iterator<Item = &'a SecretName>,
-) -> Vec<(SecretName, StoredValue)> {
-    let taken: BTreeSet<_> = current.collect();
-    let named = previous.into_iter().filter_map(|value| Some((previous_name(&value.name)?, value)));
-    named.filter(|(name, _)| !taken.contains(name)).collect()
-}
-
-/// A value before a current one, decrypted.
-pub(super) struct Opened {
-    pub(super) name: SecretName,
-    pub(super) version: u64,
-    pub(super) value: Value,
-    pub(super) publishable: bool,
-}
-
-/// Each under its name, decrypted.
-pub(super) fn opened(
-    key: &AccountKey,
-    environment: &EnvironmentName,
-    named: Vec<(SecretName, StoredValue)>,
-) -> Result<Vec<Opened>, Error> {
-    let opened = named.into_iter().map(|(name, stored)| {
-        let value = open(key, environment, &stored)?;
-        Ok(Opened { name, version: stored.version, value, publishable: stored.publishable })
-    });
-    opened.collect()
 }
 
 impl Service {

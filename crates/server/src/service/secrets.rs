@@ -95,6 +95,12 @@ impl Service {
     pub(super) fn secrets_changed(&self, account: &AccountId, environment: &EnvironmentName) {
         self.inner.jwts.forget_secrets();
         self.scans.forget(account);
+        self.secret_sets.forget(account, environment);
+        self.renew_workers(account, environment);
+    }
+
+    /// Lets whatever starts from now on run in new workers. Call it after the commit and before returning.
+    pub(super) fn renew_workers(&self, account: &AccountId, environment: &EnvironmentName) {
         let generation = self.generations.advance(account, environment);
         if let Ok(functions) = &self.functions {
             functions.runtime.retire(|key| {

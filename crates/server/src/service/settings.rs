@@ -59,7 +59,7 @@ impl Service {
             .await?;
         // Routes are looked up anew, and workers made anew, wherever the account has functions.
         for environment in changed {
-            self.secrets_changed(&caller.actor.account, &environment.name);
+            self.renew_workers(&caller.actor.account, &environment.name);
         }
         Ok(shown(&settings))
     }

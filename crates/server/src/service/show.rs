@@ -242,7 +242,7 @@ pub(super) fn invocation(function: &FunctionName, row: &InvocationRow) -> wire::
         actor: wire::InvocationActor { kind: row.actor_kind.clone(), name: row.actor_name.clone() },
         method: row.method.clone(),
         path: row.path.clone(),
-        versions: serde_json::from_str(&row.versions).unwrap_or_default(),
+        versions: row.versions.versions(),
         error: row.error.clone(),
     }
 }

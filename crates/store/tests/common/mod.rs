@@ -2,11 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs, dead_code)]
 #![allow(unreachable_pub, unused_imports, unused_macros)]
 
+use std::sync::Arc;
+
 use domain::audit::event::Outcome;
 use domain::audit::{AuditEvent, EventActor, Resource};
 use domain::{
     Access, AccountId, AccountName, ActorKind, Delivery, EgressPolicy, Endpoint, EnvironmentName, FunctionName,
-    RequestId, ScopeSet, SecretId, SecretName, SecretSelection, Timestamp, TokenName,
+    RequestId, ScopeSet, SecretId, SecretName, SecretSelection, Timestamp, TokenName, VersionSet,
 };
 use sqlx::{AnyConnection, AssertSqlSafe, Connection};
 use store::{
@@ -285,9 +287,14 @@ pub fn invocation_row(account: &AccountId, function_id: &str, id: &str, started_
         actor_name: "ci".to_owned(),
         method: "POST".to_owned(),
         path: "/x".to_owned(),
-        versions: "{\"A\":1}".to_owned(),
+        versions: versions(1),
         error: None,
     }
+}
+
+/// Version `number` of a secret `A`.
+pub fn versions(number: u64) -> Arc<VersionSet> {
+    Arc::new(VersionSet::new(&[(SecretName::parse("A").unwrap(), number)].into()))
 }
 
 pub fn log_row(account: &AccountId, function_id: &str, invocation: Option<&str>, seq: u64, at: i64) -> LogRow {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::VersionSet;
 use domain::audit::AuditEvent;
 use runtime::Cleaner;
 use store::InvocationRow;
@@ -44,7 +45,7 @@ impl Ended {
             method: call.method.to_string(),
             // A webhook's path can hold its secret. Without a worker there is nothing to tell by what it holds.
             path: ran.cleaner.as_ref().map(|cleaner| without_values(cleaner, &call.path)).unwrap_or_default(),
-            versions: ran.versions.to_string(),
+            versions: ran.versions,
             error,
         };
         (row, told.map(|event| *event))
@@ -61,10 +62,10 @@ fn without_values(cleaner: &Cleaner, path: &str) -> String {
     if cleaned == decoded { cleaner.clean(path) } else { cleaned }
 }
 
-/// Where a call ran, and with which versions (JSON object of name and number).
+/// Where a call ran, and with which versions.
 pub(super) struct Ran {
     pub(super) worker: Arc<str>,
     pub(super) cold: bool,
-    pub(super) versions: Arc<str>,
+    pub(super) versions: Arc<VersionSet>,
     pub(super) cleaner: Option<Cleaner>,
 }
