@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::api::{App, Client, random, str};
+use crate::api::{App, Client, eventually, random, str};
 use crate::upstream::Upstream;
 
 /// Sends the key where the caller says, in a header, in the path and in JSON, and tells what came of it.
@@ -71,7 +71,11 @@ async fn a_brokered_value_goes_to_its_hosts_and_never_to_the_function() {
     assert!(str(&refused["text"]).contains("placeholder_refused") && str(&refused["text"]).contains("STRIPE_KEY"));
     assert_eq!(send(&admin, &format!("http://localhost:{}", upstream.port)).await["status"], 403);
     assert_eq!(upstream.seen.lock().unwrap().len(), 1);
-    let events = admin.items("/api/v1/audit?action=secret.send").await;
+    let events = eventually("the refusal is on record", async || {
+        let events = admin.items("/api/v1/audit?action=secret.send").await;
+        (!events.is_empty()).then_some(events)
+    })
+    .await;
     let event = &events[events.len() - 1]["event"];
     assert_eq!(
         (

@@ -79,7 +79,7 @@ impl Receiver {
     }
 
     fn answers(&self, statuses: &[u16]) {
-        self.statuses.lock().unwrap().extend(statuses);
+        *self.statuses.lock().unwrap() = statuses.iter().copied().collect();
     }
 
     pub async fn messages(&self, count: usize) -> Vec<Message> {
@@ -204,7 +204,7 @@ async fn what_is_to_be_told_survives_the_server_and_is_told_under_one_id() {
     assert_eq!((well.get("problem"), well.get("failing_since")), (None, None), "{well}");
 
     // After five days of failures it is disabled, with an event, and a put enables it.
-    receiver.answers(&[500, 500]);
+    receiver.answers(&[500; 20]);
     ask(&admin, "THIRD_KEY").await;
     eventually("it fails again", async || webhook(&admin).await.get("problem").cloned()).await;
     database.change(1, "UPDATE webhooks SET failing_since = 1").await;
@@ -221,6 +221,7 @@ async fn what_is_to_be_told_survives_the_server_and_is_told_under_one_id() {
     let before = receiver.seen.lock().unwrap().len();
     ask(&admin, "FIFTH_KEY").await;
     assert_eq!(webhook(&admin).await["waiting"], 0);
+    receiver.answers(&[]);
     put(&admin, &receiver.url).await;
     ask(&admin, "SIXTH_KEY").await;
     let messages = receiver.messages(before + 1).await;
