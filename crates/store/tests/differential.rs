@@ -87,7 +87,7 @@ fn shown<T: std::fmt::Debug>(what: &str, result: Result<T, StoreError>) -> Strin
 }
 
 async fn operation(store: &Store, random: &mut Random) -> String {
-    let kind = random.below(34);
+    let kind = random.below(35);
     match kind {
         0..20 => {
             let mut inner = Random(random.below(u64::MAX));
@@ -270,6 +270,7 @@ async fn read(store: &Store, kind: u64, random: &mut Random) -> String {
         21 => shown("secrets", store.secrets(&account, None, Some((&env, &secret)), limit).await),
         22 => shown("secrets", store.secrets(&account, Some(&env), Some((&env, &secret)), limit).await),
         23 => shown("current_values", store.current_values(&account, &env).await),
+        34 => shown("values_stamp", store.values_stamp(&account, &env).await),
         24 => shown("versions", store.versions(&account, &secret_id, Some(random.below(5)), limit).await),
         25 => shown("functions", store.functions(&account, Some(&function), limit).await),
         26 => shown("active_deployment", store.active_deployment(&account, &env, &function).await),
