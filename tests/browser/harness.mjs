@@ -132,9 +132,9 @@ Deno.serve((request) => {
 `;
 
 /** A server, a browser, and a watched context with a page that is logged in. `stop()` ends them. */
-export async function startAll(options = DESKTOP) {
+export async function startAll(options = DESKTOP, more = []) {
   await mkdir(PICTURES, { recursive: true });
-  const [server, browser] = await Promise.all([startServer(), startBrowser()]);
+  const [server, browser] = await Promise.all([startServer(more), startBrowser()]);
   assert.ok(server.hasDeno, "functions must run for these tests: run `npm ci`");
   const main = await watchedContext(browser, SECRETS, options);
   const page = await login(server, main.context);

@@ -169,6 +169,39 @@ function startFollowing() {
   }
 }
 
+// What goes on by itself is looked at again as long as it does, and shown where it changed. What is typed elsewhere stays.
+function startWatching() {
+  const shown = () => document.querySelector("[data-watch]");
+  const look = async () => {
+    const box = shown();
+    if (!box) return;
+    if (!document.hidden) {
+      try {
+        const response = await fetch(location.pathname + location.search);
+        if (response.redirected) return;
+        const page = new DOMParser().parseFromString(await response.text(), "text/html");
+        const next = page.getElementById(box.id);
+        if (next && next.dataset.state !== box.dataset.state) exchange(box, next, page);
+      } catch {
+        // The server may be away for a moment.
+      }
+    }
+    setTimeout(look, 1000);
+  };
+  const exchange = (box, next, page) => {
+    const focused = box.contains(document.activeElement) && (document.activeElement.id || box.getAttribute("aria-labelledby"));
+    for (const id of box.dataset.watch.split(" ")) {
+      const [now, then] = [document.getElementById(id), page.getElementById(id)];
+      if (now && then) now.replaceWith(then);
+    }
+    box.replaceWith(next);
+    if (focused) (document.getElementById(focused) ?? document.getElementById(next.getAttribute("aria-labelledby")))?.focus();
+    document.querySelector("[data-watch-told]").textContent = next.dataset.told ?? "";
+    startPage();
+  };
+  if (shown()) setTimeout(look, 1000);
+}
+
 // What belongs to elements that live forms exchange.
 function startPage() {
   startCopying();
@@ -179,6 +212,7 @@ startLiveForms();
 startNames();
 startHelp();
 startFollowing();
+startWatching();
 tidyAddress();
 startPage();
 startShortcuts();

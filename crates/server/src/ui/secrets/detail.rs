@@ -7,6 +7,7 @@ use domain::catalogue;
 use maud::{Markup, html};
 
 use super::fields::{self, Problems};
+use super::rotator::{Panel, Typed};
 use super::{overlap, rotation, share};
 use crate::service::{Error, PutInput, Service};
 use crate::ui::ROWS;
@@ -27,7 +28,7 @@ pub(in crate::ui) async fn show(
     let environment = params.text("environment").map(str::to_owned).or_else(|| session.default_environment());
     let known = Known::read(&service, &session, &name, environment.as_deref()).await?;
     let replaced = params.text("was").and_then(|was| was.parse().ok());
-    let body = known.page(&session, replaced, None, &Problems::default());
+    let body = known.page(&session, replaced, None, &Problems::default(), &Typed::default());
     Ok(layout::page(&session, Section::Secrets, &known.secret.name, &body))
 }
 
@@ -59,7 +60,7 @@ pub(in crate::ui) async fn update(
     };
     let known = Known::read(&service, &session, &name, environment.as_deref()).await?;
     let problems = problems.unwrap_or_else(|| changed_meanwhile(&session, &known.secret));
-    let body = known.page(&session, None, Some(&note), &problems);
+    let body = known.page(&session, None, Some(&note), &problems, &Typed::default());
     Ok(layout::refused(&session, Section::Secrets, &known.secret.name, problems.status, &body))
 }
 
@@ -109,7 +110,7 @@ fn changed_meanwhile(session: &Session, secret: &Secret) -> Problems {
 }
 
 /// What the page shows.
-struct Known {
+pub(super) struct Known {
     secret: Secret,
     etag: String,
     versions: Vec<SecretVersion>,
@@ -119,10 +120,11 @@ struct Known {
     equal: Vec<Warning>,
     /// After how many days values are to be replaced that say nothing else.
     usual: Option<u32>,
+    rotator: Panel,
 }
 
 impl Known {
-    async fn read(
+    pub(super) async fn read(
         service: &Service,
         session: &Session,
         name: &str,
@@ -135,10 +137,18 @@ impl Known {
         let sources = share::sources(service, session, &secret).await;
         let equal = service.equal_values(&session.caller, name, environment).await.map_err(failed)?;
         let usual = service.usual_rotation(&session.caller).await.map_err(failed)?;
-        Ok(Self { secret, etag, versions, sources, equal, usual })
+        let rotator = Panel::read(service, session, &secret).await?;
+        Ok(Self { secret, etag, versions, sources, equal, usual, rotator })
     }
 
-    fn page(&self, session: &Session, was: Option<u64>, note: Option<&str>, problems: &Problems) -> Markup {
+    pub(super) fn page(
+        &self,
+        session: &Session,
+        was: Option<u64>,
+        note: Option<&str>,
+        problems: &Problems,
+        typed: &Typed,
+    ) -> Markup {
         let secret = &self.secret;
         html! {
             (layout::crumbs(&[(&link("/secrets", &[("environment", &secret.environment)]), "Secrets")]))
@@ -149,13 +159,14 @@ impl Known {
             @if let Some(was) = was { (self.replaced(was)) }
             (problems.summary())
             @for warning in &self.equal { p.notice role="note" { (sentence(&visible(&warning.detail))) } }
-            (rotation::notice(session, secret, self.usual))
+            @if !self.rotator.begins_by_itself() { (rotation::notice(session, secret, self.usual)) }
             (overlap::notice(session, secret))
             div.columns {
                 div {
                     (self.facts(session))
                     (share::form(secret, &self.sources))
                     (overlap::form(secret))
+                    (self.rotator.show(session, secret, typed))
                     (self.version_table(session))
                 }
                 (self.update_form(note.unwrap_or(&secret.note), problems))
@@ -189,10 +200,15 @@ impl Known {
         if self.secret.state == "set" { self.secret.version } else { 0 }
     }
 
+    /// Who stored a value. A rotator goes by the name of its secret, which is nobody else's.
+    fn who<'a>(&self, name: &'a str) -> &'a str {
+        if name == self.secret.name { "its rotator" } else { name }
+    }
+
     fn facts(&self, session: &Session) -> Markup {
         let secret = &self.secret;
         html! {
-            section aria-label="About this secret" {
+            section #about aria-label="About this secret" {
                 @if secret.state == "pending" { p.notice { "No value yet: functions do not get it." } } @else { p.big-mask { (mask(&secret.mask)) } }
                 @if secret.findings.iter().any(|code| code == catalogue::SEEN_BY_ASSISTANT) {
                     p.notice.bad { "This value was given in a conversation with an assistant, which keeps it. Have a new one made by its provider, enter that here, and end the old one there." }
@@ -203,7 +219,7 @@ impl Known {
                     @if secret.version > 0 { div { dt { "Version" } dd { (secret.version) @if secret.publishable { " " span.badge { "Everyone may see it" } } } } }
                     div { dt { "Functions" } dd { @if secret.delivery == "brokered" { "never hold it; it is sent to " span.mono { (secret.hosts.join(", ")) } " only" } @else { "hold it in their environment" } } }
                     div { dt { "Created" } dd { (time::full(&secret.created_at, session.now)) " by " (secret.created_by) } }
-                    div { dt { "Updated" } dd { (time::full(&secret.updated_at, session.now)) " by " (secret.updated_by) } }
+                    div { dt { "Updated" } dd { (time::full(&secret.updated_at, session.now)) " by " (self.who(&secret.updated_by)) } }
                     div { dt { "Last used" } dd { @match &secret.last_used_at { Some(time) => (session.ago(time)), None => "Never" } } }
                     @if let Some(time) = &secret.rotate_by { div { dt { "Good until" } dd { (time::full(time, session.now)) } } }
                     @if let Some(days) = secret.rotate_after_days { div { dt { "Replace after" } dd { (days) " days" } } }
@@ -222,7 +238,7 @@ impl Known {
     fn version_table(&self, session: &Session) -> Markup {
         let secret = &self.secret;
         html! {
-            section {
+            section #versions {
                 h2 { "Versions" }
                 div.table-box {
                     table.cards {
@@ -234,7 +250,7 @@ impl Known {
                                     th scope="row" { span.phone-only { "Version " } (version.version) }
                                     td data-label="Shown as" { (mask(&version.mask)) }
                                     td data-label="Stored" {
-                                        div { (session.ago(&version.created_at)) span.by { "by " (version.created_by) } }
+                                        div { (session.ago(&version.created_at)) span.by { "by " (self.who(&version.created_by)) } }
                                         @if !version.note.is_empty() { span.note { (visible(&version.note)) } }
                                     }
                                     td data-label="Use" {

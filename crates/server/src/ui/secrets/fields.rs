@@ -87,6 +87,10 @@ impl Problems {
     }
 }
 
+fn begins_with_verb(detail: &str) -> bool {
+    ["is ", "has ", "need "].iter().any(|verb| detail.starts_with(verb))
+}
+
 fn words(field: &str, detail: &str) -> String {
     let label = match field {
         "name" => "The name",
@@ -98,9 +102,15 @@ fn words(field: &str, detail: &str) -> String {
         "method" => "The method",
         "path" => "The path",
         "headers" => "The headers",
+        "function" => "The function",
+        "admin" => "The secret",
+        "roles" => "The roles",
+        "every_days" => "The number of days",
         other => other,
     };
-    let rule = field == "text" || detail.starts_with("must ");
+    let rule = field == "text"
+        || detail.starts_with("must ")
+        || (matches!(field, "function" | "admin" | "roles") && begins_with_verb(detail));
     sentence(&visible(&if rule { format!("{label} {detail}") } else { detail.to_owned() }))
 }
 

@@ -11,4 +11,5 @@ pub(super) mod list;
 pub(super) mod matrix;
 pub(super) mod overlap;
 mod rotation;
+pub(super) mod rotator;
 pub(super) mod share;
