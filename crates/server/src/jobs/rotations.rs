@@ -50,11 +50,13 @@ pub(crate) async fn rotations(service: Service, stop: CancellationToken) {
 /// Goes on with what is to go on now. Returns when there will be more, as far as that is known.
 async fn begin(service: &Service, running: &mut JoinSet<()>) -> Result<Option<domain::Timestamp>, Error> {
     service.start_due_rotations().await?;
-    if running.len() < AT_ONCE {
-        for row in service.claim_due_rotations().await? {
-            let service = service.clone();
-            running.spawn(async move { service.go_on_with(row).await });
-        }
+    if running.len() >= AT_ONCE {
+        // The next one that ends makes room.
+        return Ok(None);
+    }
+    for row in service.claim_due_rotations().await? {
+        let service = service.clone();
+        running.spawn(async move { service.go_on_with(row).await });
     }
     service.next_rotation().await
 }

@@ -11,8 +11,11 @@ use crate::clock;
 use crate::service::invoke::after;
 use crate::service::{Error, Service};
 
-/// How often it is looked whether invocations still run.
+/// How often it is looked whether invocations still run: at first, and later, when it takes long and others shall have the turn.
 const LOOK_MILLIS: i64 = 250;
+const LOOK_LATER_MILLIS: i64 = 6_000;
+/// What is first.
+const AT_FIRST: Duration = Duration::from_secs(10);
 /// Beside a function's time limit, where other nodes may run it: for a worker to boot, and a margin.
 const BESIDE: Duration = Duration::from_secs(30);
 /// The longest that an invocation may run.
@@ -74,7 +77,8 @@ impl Service {
         }
         let longest = after(row.step_at, LONGEST + BESIDE);
         if !self.are_drained(turn) && now < longest {
-            return Ok(Some(now.plus_millis(LOOK_MILLIS)));
+            let soon = now < after(row.step_at, AT_FIRST);
+            return Ok(Some(now.plus_millis(if soon { LOOK_MILLIS } else { LOOK_LATER_MILLIS })));
         }
         if self.store.is_shared() {
             // What another node runs is not seen from here, but it ends in its time.

@@ -3,7 +3,7 @@
 use domain::rotation::{RotationStatus, RotationStep, RotatorKind};
 use domain::{AccountId, Action, EnvironmentName, SecretName, Timestamp};
 use envelope::AccountKey;
-use store::{RotationRow, RotatorRow, SecretRow};
+use store::{RotationRow, RotatorRow, SecretRow, StoreError};
 
 use super::{Settings, own_value};
 use crate::service::caller::Permit;
@@ -22,7 +22,8 @@ impl Service {
         let (name, environment) = (SecretName::parse(name)?, environment_or_production(environment)?);
         let permit = self.permit(caller, Action::RotationStart, Some(&environment), name.as_str()).await?;
         let account = caller.actor.account.clone();
-        let (row, is_new) = self
+        let (place, wanted) = (environment.clone(), name.clone());
+        let begun = self
             .store
             .write(move |tx| {
                 Box::pin(async move {
@@ -42,7 +43,17 @@ impl Service {
                     }
                 })
             })
-            .await?;
+            .await;
+        let (row, is_new) = match begun {
+            // Another node was quicker.
+            Err(Error::Store(StoreError::Conflict)) => {
+                let account = &caller.actor.account;
+                let secret = self.store.secret(account, &place, &wanted).await?.ok_or(Error::not_found("secret"))?;
+                let open = self.store.open_rotation(account, &secret.id).await?;
+                (open.ok_or(Error::not_found("rotation"))?, false)
+            }
+            begun => begun?,
+        };
         self.inner.rotations.notify_one();
         Ok((shown(&row), is_new))
     }
