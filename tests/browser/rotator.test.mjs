@@ -83,6 +83,15 @@ describe("rotator", { concurrency: false }, () => {
     await page.keyboard.press("Enter");
     await panel().getByText("Every 30 days, next in").waitFor();
     await axe(page, "rotator");
+    // A value that is replaced by itself is told of as due nowhere.
+    await server.api("PATCH", "/api/v1/secrets/KEYS_API_KEY", { rotate_by: "2020-01-01" });
+    await page.goto(`${server.url}/secrets`);
+    await page.getByRole("row", { name: /KEYS_API_KEY/ }).getByText(/^By itself in (29|30) days$/).waitFor();
+    assert.equal(await page.getByText("should have been replaced").count(), 0);
+    await page.goto(server.url + PAGE);
+    assert.equal(await page.getByText("was to be replaced").count(), 0);
+    await server.api("PATCH", "/api/v1/secrets/KEYS_API_KEY", { rotate_by: null });
+    await page.goto(server.url + PAGE);
     await main.check();
   });
 

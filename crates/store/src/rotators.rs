@@ -93,6 +93,17 @@ reads! {
         query.fetch_all(conn).await?.iter().map(rotator_row).collect()
     }
 
+    /// Rotators that begin by themselves, and whose last rotation waits for nobody.
+    pub async fn timed_rotators(
+        conn, account: &AccountId, environment: Option<&EnvironmentName>,
+    ) -> Result<Vec<RotatorRow>> {
+        let query = sqlx::query(select_rotators!(
+            "WHERE t.account = $1 AND ($2 = '' OR s.environment = $2) AND t.every_days IS NOT NULL AND t.failed_at IS NULL"
+        ));
+        let query = query.bind(account.as_str()).bind(environment.map_or("", EnvironmentName::as_str));
+        query.fetch_all(conn).await?.iter().map(rotator_row).collect()
+    }
+
     /// Rotators of all accounts whose time has come at `now`, those that wait longest first.
     pub async fn due_rotators(conn, now: Timestamp, limit: u32) -> Result<Vec<RotatorRow>> {
         let query = sqlx::query(select_rotators!("WHERE t.next_at <= $1 ORDER BY t.next_at LIMIT $2"));

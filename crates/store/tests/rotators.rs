@@ -98,9 +98,19 @@ async fn rotators(db: Database) {
     };
     db.raw("UPDATE secrets SET rotate_after_days = 1").await;
     assert_eq!(late().await, ["test"], "that one begins only when it is told to");
+    let timed = async |place: Option<&str>| {
+        let rows = store.timed_rotators(&id, place.map(environment).as_ref()).await.unwrap();
+        rows.into_iter().map(|row| row.environment.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (timed(None).await, timed(Some("production")).await),
+        (vec!["production".to_owned()], timed(None).await)
+    );
+    assert_eq!(timed(Some("test")).await, Vec::<String>::new());
     let (account, of) = (id.clone(), secret.id.clone());
     tx!(store, |tx| tx.time_rotator(&account, &of, None, Some(time(600))).await).unwrap();
     assert_eq!(late().await, ["production", "test"]);
+    assert_eq!(timed(None).await, Vec::<String>::new(), "it waits for somebody");
 
     // One at a time.
     let first = rotation_row(&secret, "r1");

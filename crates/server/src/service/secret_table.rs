@@ -1,6 +1,6 @@
 //! Secrets as a person looks through them: a line for each name, with what each environment has of it.
 
-use domain::{Action, EnvironmentName, Invalid, SecretName, catalogue, limits};
+use domain::{Action, EnvironmentName, Invalid, SecretName, Timestamp, catalogue, limits};
 use store::{SecretFilter, SecretLook, SecretOrder};
 
 use super::secrets::cursor_invalid;
@@ -39,6 +39,8 @@ pub(crate) struct Line {
     pub(crate) name: String,
     /// By environment; at least one.
     pub(crate) secrets: Vec<wire::Secret>,
+    /// Where its value is replaced by itself, and when that is next, if not now.
+    pub(crate) by_itself: Vec<(String, Option<Timestamp>)>,
 }
 
 impl Service {
@@ -72,9 +74,15 @@ impl Service {
         let names: Vec<_> = found.iter().map(|line| &line.name).collect();
         let rows = self.store.secrets_named(account, environment.as_ref(), &names).await?;
         let functions = self.functions_using(account, environment.as_ref()).await?;
+        let rotators = self.store.timed_rotators(account, environment.as_ref()).await?;
         let lines = found.iter().map(|line| Line {
             name: line.name.to_string(),
             secrets: rows.iter().filter(|row| row.name == line.name).map(|row| show::secret(row, &functions)).collect(),
+            by_itself: rotators
+                .iter()
+                .filter(|rotator| rotator.name == line.name)
+                .map(|rotator| (rotator.environment.to_string(), rotator.next_at))
+                .collect(),
         });
         // A name that was deleted between the two reads has no line.
         Ok(SecretTable { lines: lines.filter(|line| !line.secrets.is_empty()).collect(), next_cursor })

@@ -312,7 +312,7 @@ fn row(session: &Session, columns: &[&str], line: &Line, usual: Option<u32>) -> 
             td data-label="Updated" { div { @if let Some(secret) = newest { (session.ago(&secret.updated_at)) span.by { "by " (visible(&secret.updated_by)) } } } }
             td data-label="Last used" { @match used { Some(time) => (session.ago(time)), None => span.muted { "Never" } } }
             td data-label="Used by" { (used_by(&functions)) }
-            td data-label="Rotation" { (rotation::of(session, &line.secrets, usual)) }
+            td data-label="Rotation" { (rotation::of(session, line, usual)) }
         }
     }
 }

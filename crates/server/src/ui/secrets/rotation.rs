@@ -4,7 +4,7 @@ use domain::Timestamp;
 use domain::health::SOON_DAYS;
 use maud::{Markup, html};
 
-use crate::service::DueCounts;
+use crate::service::{DueCounts, Line};
 use crate::ui::session::Session;
 use crate::ui::text::link;
 use crate::ui::time;
@@ -19,15 +19,19 @@ fn due(secret: &Secret, usual: Option<u32>) -> Option<Timestamp> {
     Some(Timestamp::parse(&secret.value_at)?.plus_days(days))
 }
 
-/// What is most pressing of several environments.
-pub(super) fn of(session: &Session, secrets: &[Secret], usual: Option<u32>) -> Markup {
-    let first = secrets.iter().filter_map(|secret| due(secret, usual)).min();
-    let oldest = secrets.iter().map(|secret| secret.value_at.as_str()).min();
+/// What is most pressing of several environments. What is replaced by itself presses nobody.
+pub(super) fn of(session: &Session, line: &Line, usual: Option<u32>) -> Markup {
+    let by_itself = |secret: &&Secret| line.by_itself.iter().any(|(place, _)| *place == secret.environment);
+    let first = line.secrets.iter().filter(|secret| !by_itself(secret)).filter_map(|secret| due(secret, usual)).min();
+    let next = line.by_itself.iter().filter_map(|(_, next)| *next).min();
+    let oldest = line.secrets.iter().map(|secret| secret.value_at.as_str()).min();
     html! {
-        @match first {
-            Some(due) if due < session.now => span.badge.bad { "Overdue since " (time::span(due, session.now)) },
-            Some(due) => span { "Due in " (time::span(due, session.now)) },
-            None => @if let Some(oldest) = oldest.and_then(Timestamp::parse) {
+        @match (first, next) {
+            (Some(due), _) if due < session.now => span.badge.bad { "Overdue since " (time::span(due, session.now)) },
+            (Some(due), _) => span { "Due in " (time::span(due, session.now)) },
+            (None, Some(next)) => span { "By itself in " (time::span(next.max(session.now), session.now)) },
+            (None, None) if !line.by_itself.is_empty() => span { "By itself, now" },
+            (None, None) => @if let Some(oldest) = oldest.and_then(Timestamp::parse) {
                 span.muted { @if oldest.plus_days(1) > session.now { "New" } @else { (time::span(oldest, session.now)) " old" } }
             },
         }
