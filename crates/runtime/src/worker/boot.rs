@@ -193,7 +193,7 @@ impl Booter {
         let held = secrets.env().map(|(name, value)| (name, value.expose()));
         let stand_ins = placeholders.env().map(|(name, placeholder)| (name, placeholder.as_str()));
         let env: Vec<_> = held.chain(stand_ins).collect();
-        let order = Order { env: &env, entry: &file_url(&entry), socket: &socket.to_string_lossy(), nonce: &nonce };
+        let order = Order { env: &env, entry: &file_url(&entry), nonce: &nonce };
         let _ = control.send(order.framed()?);
         let streams = (child.stdout.take(), child.stderr.take());
         let (records, incoming) = mpsc::channel(RECORDS);
@@ -329,7 +329,6 @@ async fn speak(mut control: UnixStream, mut messages: mpsc::UnboundedReceiver<Ze
 struct Order<'a> {
     env: &'a [(&'a SecretName, &'a str)],
     entry: &'a str,
-    socket: &'a str,
     nonce: &'a str,
 }
 
@@ -347,9 +346,8 @@ impl Serialize for Env<'_> {
 
 impl Serialize for Order<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut order = serializer.serialize_struct("Order", 4)?;
+        let mut order = serializer.serialize_struct("Order", 3)?;
         order.serialize_field("entry", self.entry)?;
-        order.serialize_field("socket", self.socket)?;
         order.serialize_field("nonce", self.nonce)?;
         order.serialize_field("env", &Env(self.env))?;
         order.end()
@@ -360,7 +358,7 @@ impl Order<'_> {
     fn framed(&self) -> std::io::Result<Zeroizing<Vec<u8>>> {
         // JSON makes at most six bytes of one; a buffer that never grows leaves no copies behind.
         let values: usize = self.env.iter().map(|(name, value)| name.as_str().len() + 6 * value.len() + 8).sum();
-        let rest = 6 * (self.entry.len() + self.socket.len() + self.nonce.len()) + 128;
+        let rest = 6 * (self.entry.len() + self.nonce.len()) + 128;
         let mut message = Zeroizing::new(Vec::with_capacity(4 + values + rest));
         message.extend_from_slice(&[0; 4]);
         serde_json::to_writer(&mut *message, self)?;

@@ -1,5 +1,5 @@
 // What a worker runs before it is anyone's: it waits for one assignment on its control channel (standard input),
-// puts the secrets into the environment, imports the bundle and serves it on the worker's own socket.
+// puts the secrets into the environment, imports the bundle and serves it on the worker's own socket, `s` in its folder.
 //
 // Wire, parent to worker: 4 bytes of big-endian length, then JSON. The first message is the assignment; later ones
 // are {ping} and {drain}. End of file means that the server is gone, and the worker goes too.
@@ -135,10 +135,10 @@ class Info {
   }
 }
 
-let socket;
+/** How requests are answered: `undefined` until the function has said so. */
+let call;
 let served;
 const serving = new Promise((resolve) => (served = resolve));
-let taken = false;
 
 /** What `answer` gives, or what `fail` makes of what it throws. Deno's own `onError` misses some of it. */
 function settle(answer, fail) {
@@ -152,22 +152,18 @@ function settle(answer, fail) {
 }
 
 function listen(handler, options = {}) {
-  if (taken) throw new TypeError("Deno.serve was called before: a function serves once");
-  taken = true;
+  if (call) throw new TypeError("Deno.serve was called before: a function serves once");
   const failed = options.onError;
   const fail = failed ? (error) => settle(() => failed(error), threw) : threw;
-  const call = (request, info) => settle(() => handler(request, new Info(request, info)), fail);
-  return serve(
-    { path: socket, onError: threw, onListen: () => served() },
-    (request, info) => run(request.headers.get(INVOCATION_HEADER), call, request, info),
-  );
+  call = (request, info) => settle(() => handler(request, new Info(request, info)), fail);
+  served();
 }
 
 function publicServe(first, second) {
   const options = typeof first === "function" ? (second ?? {}) : first;
   const handler = typeof first === "function" ? first : (second ?? first?.handler ?? first?.fetch);
   if (typeof handler !== "function") throw new TypeError("Deno.serve needs a handler function");
-  const server = listen(handler, options);
+  listen(handler, options);
   options?.onListen?.(ADDRESS);
   return {
     addr: ADDRESS,
@@ -188,15 +184,17 @@ function listenDefault(module, env) {
 
 // ---- assignment
 
+/** The secrets, once it is assigned. */
+const values = new Map();
+
 /**
  * Puts the secrets before the process's environment, which never holds them. `process.env` asks the same methods, so
  * both show the same. The C library searches its environment from the start for each name that is set: 1,000 secrets
  * would take longer than the start of the function.
  */
-function inject(secrets) {
+function inject() {
   const { env } = Deno;
   const { get, has, set, delete: remove, toObject } = env;
-  const values = new Map(Object.entries(secrets));
   // Deno reads where its requests go when the first is sent, so these stay there, unseen. A secret cannot be named so.
   const hidden = new Set(["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "NODE_USE_ENV_PROXY"]);
   const shown = () => Object.entries(toObject()).filter(([name]) => !hidden.has(name));
@@ -226,8 +224,8 @@ function markRequests() {
   Object.defineProperty(globalThis, "fetch", { value: marked, configurable: true, enumerable: true, writable: true });
 }
 
-function arrange(env) {
-  inject(env);
+function arrange() {
+  inject();
   markRequests();
   for (const name of ["DENO_DIR", "DENO_NO_UPDATE_CHECK", "DENO_NODE_SHIM_ACTIVE", "NO_COLOR", "PATH"]) Deno.env.delete(name);
   // The methods are copied onto the one console object, because modules may hold it already.
@@ -264,8 +262,8 @@ function refuse(reason, message) {
 
 async function start({ env, entry }) {
   const imported = import(entry).then((module) => {
-    if (!taken) listenDefault(module, env);
-    return taken ? serving : new Promise((resolve) => setTimeout(resolve, LATE_SERVE_MS));
+    if (!call) listenDefault(module, env);
+    return call ? serving : new Promise((resolve) => setTimeout(resolve, LATE_SERVE_MS));
   });
   try {
     // A module may await for ever after it has begun to serve (`await server.finished`).
@@ -273,7 +271,7 @@ async function start({ env, entry }) {
   } catch (error) {
     refuse("threw", describe(error));
   }
-  if (!taken) refuse("no_handler", "");
+  if (!call) refuse("no_handler", "");
   imported.catch((error) => {
     console.error(describe(error));
     exit(1);
@@ -282,9 +280,29 @@ async function start({ env, entry }) {
   tell({ boot: "ready" });
 }
 
+/** What a process does for the first time takes it longest. So it has answered and imported before it is anyone's. */
+async function rehearse() {
+  call = (request, info) => settle(() => new Response(new Info(request, info).remoteAddr.hostname), threw);
+  const connection = await Deno.connect({ transport: "unix", path });
+  await connection.write(encode(`GET http://localhost/ HTTP/1.1\r\nhost: localhost\r\n${INVOCATION_HEADER}: 0\r\n\r\n`));
+  await connection.read(new Uint8Array(1024));
+  connection.close();
+  call = undefined;
+  await import("data:text/javascript,");
+  parse(new TextDecoder().decode(encode(stringify({}))));
+}
+
+arrange();
+// It listens from the beginning; nobody but itself connects before it has told that it is ready.
+const path = `${Deno.cwd()}/s`;
+let server;
+await new Promise((resolve) => {
+  const answer = (request, info) => run(request.headers.get(INVOCATION_HEADER), call, request, info);
+  server = serve({ path, onError: threw, onListen: resolve }, answer);
+});
+await rehearse();
 const assignment = decode(readFullySync(lengthOf(readFullySync(4))));
 mark = "\x1e" + assignment.nonce;
-socket = assignment.socket;
-arrange(assignment.env);
+for (const [name, value] of Object.entries(assignment.env)) values.set(name, value);
 void obey();
 await start(assignment);
