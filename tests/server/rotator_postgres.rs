@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::api::{App, Client, eventually, random, str};
 use crate::database::Database;
 use crate::registry::Registry;
+use crate::rotator::ends_as;
 use crate::scan::Scanner;
 use crate::webhooks::ALLOWED;
 
@@ -96,13 +97,7 @@ async fn stands(client: &Client, id: &str) -> Value {
 }
 
 async fn becomes(client: &Client, id: &str, status: &str) -> Value {
-    eventually(status, async || {
-        let found = stands(client, id).await;
-        let over = ["done", "failed", "cancelled"].contains(&str(&found["status"]));
-        assert!(!over || found["status"] == status, "{found} and not {status}");
-        (found["status"] == status).then_some(found)
-    })
-    .await
+    ends_as(client, &format!("{PATH}/rotations/{id}"), status).await
 }
 
 /// What keeps a rotation that is tried again.
