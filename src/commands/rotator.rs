@@ -11,7 +11,7 @@ use crate::client::{Client, segment};
 use crate::failure::{Done, Exit, Failure};
 use crate::output::clean;
 use crate::table::{Table, fields};
-use crate::time::{ago, ago_or};
+use crate::time::ago;
 
 /// How often a rotation is looked at that is waited for.
 const LOOK: Duration = Duration::from_millis(300);
@@ -144,7 +144,7 @@ fn detail(rotator: &Rotator) -> String {
         ("last rotation", rotation.map(|rotation| format!("{}, at the step {}", rotation.status, rotation.step))),
         ("started", rotation.map(|rotation| format!("{} by {}", ago(&rotation.started_at), rotation.started_by))),
         ("problem", rotation.and_then(|rotation| rotation.problem.clone())),
-        ("tried again", rotation.and_then(|rotation| rotation.next_at.as_deref()).map(ago)),
+        ("tried again", rotation.and_then(|rotation| rotation.next_at.as_deref()).map(soon)),
         ("rotation", rotation.map(|rotation| rotation.id.clone())),
     ])
 }
@@ -176,7 +176,7 @@ async fn follow(context: &Context, client: &Client, mut rotation: Rotation) -> D
                     "{}: {}; tried again {}",
                     clean(&rotation.step),
                     clean(problem),
-                    ago_or(rotation.next_at.as_deref(), "now")
+                    rotation.next_at.as_deref().map_or_else(|| "now".to_owned(), soon)
                 )),
                 None => context.output.note(&words(&rotation.step)),
             }
@@ -213,4 +213,10 @@ fn words(step: &str) -> String {
         "retire" => "retire: the new value is in use; waiting until nothing has the one before".to_owned(),
         other => clean(other),
     }
+}
+
+/// When something is tried again: seconds are no use to who waits.
+fn soon(time: &str) -> String {
+    let shown = ago(time);
+    if shown == "just now" { "in a moment".to_owned() } else { shown }
 }

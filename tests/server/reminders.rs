@@ -1,5 +1,7 @@
 //! That a value is to be replaced is told once for each version, in time and when it is late.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::api::{App, Client, eventually, str};
@@ -25,17 +27,25 @@ async fn age(app: &App, name: &str, days: i64) {
     database.close().await;
 }
 
-/// What was told, as `event name version`, as soon as the last of it is `last`. The server looks when it starts.
+/// What was told, as `event name version`, in order. What a server that was killed had sent and not noted comes once more, under
+/// its id.
+fn lines(receiver: &Receiver) -> Vec<String> {
+    let seen = receiver.seen.lock().unwrap().clone();
+    let by_id: BTreeMap<_, _> = seen.iter().map(|message| (message.header("webhook-id"), &message.body)).collect();
+    let line = |body: &&String| {
+        let told: Value = serde_json::from_str(body).unwrap();
+        format!("{} {} {}", str(&told["type"]), str(&told["data"]["name"]), told["data"]["version"])
+    };
+    let mut lines: Vec<_> = by_id.values().map(line).collect();
+    lines.sort();
+    lines
+}
+
+/// The same, as soon as the last of it is `last`. The server looks when it starts.
 async fn told(app: App, receiver: &Receiver, last: &str) -> (App, Vec<String>) {
     let app = app.restart(|server| server.kill_hard(), &ALLOWED);
     let lines = eventually(last, async || {
-        let seen = receiver.seen.lock().unwrap().clone();
-        let line = |body: &str| {
-            let told: Value = serde_json::from_str(body).unwrap();
-            format!("{} {} {}", str(&told["type"]), str(&told["data"]["name"]), told["data"]["version"])
-        };
-        let mut lines: Vec<_> = seen.iter().map(|message| line(&message.body)).collect();
-        lines.sort();
+        let lines = lines(receiver);
         lines.iter().any(|line| line == last).then_some(lines)
     })
     .await;
@@ -80,7 +90,7 @@ async fn what_is_due_is_told_once_for_each_version() {
     let (app, first) = told(app, &receiver, "secret.due_soon USUAL 1").await;
     let expected =
         ["secret.due_soon EARLY 1", "secret.due_soon USUAL 1", "secret.overdue DATED 1", "secret.overdue LATE 1"];
-    eventually("all four", async || (receiver.seen.lock().unwrap().len() == 4).then_some(())).await;
+    eventually("all four", async || (lines(&receiver).len() == 4).then_some(())).await;
     assert!(first.iter().all(|line| expected.contains(&line.as_str())), "{first:?}");
     let message = receiver.seen.lock().unwrap()[0].body.clone();
     assert!(message.contains("\"due_at\"") && message.contains("\"environment\":\"production\""), "{message}");
