@@ -29,15 +29,11 @@ pub(crate) async fn rotations(service: Service, stop: CancellationToken) {
             () = stop.cancelled() => return,
             next = begin(&service, &mut running) => next,
         };
-        let left = match next {
-            Ok(Some(next)) => next.as_millis() - clock::now().as_millis(),
-            Ok(None) => i64::MAX,
-            Err(error) => {
-                tracing::error!(%error, "rotations could not be looked at");
-                i64::MAX
-            }
-        };
-        let wait = Duration::from_millis(u64::try_from(left).unwrap_or(0)).clamp(PAUSE, LOOK_AGAIN);
+        let next = next.unwrap_or_else(|error| {
+            tracing::error!(%error, "rotations could not be looked at");
+            None
+        });
+        let wait = next.map_or(LOOK_AGAIN, clock::until).clamp(PAUSE, LOOK_AGAIN);
         tokio::select! {
             () = stop.cancelled() => return,
             Some(_) = running.join_next() => {}

@@ -22,14 +22,11 @@ pub(crate) async fn webhooks(service: Service, stop: CancellationToken) {
             () = stop.cancelled() => return,
             next = service.send_due_messages() => next,
         };
-        let left = match next {
-            Ok(next) => next.map_or(i64::MAX, |next| next.as_millis() - clock::now().as_millis()),
-            Err(error) => {
-                tracing::error!(%error, "the queue of webhooks could not be worked on");
-                i64::MAX
-            }
-        };
-        let wait = Duration::from_millis(u64::try_from(left).unwrap_or(0)).clamp(PAUSE, LOOK_AGAIN);
+        let next = next.unwrap_or_else(|error| {
+            tracing::error!(%error, "the queue of webhooks could not be worked on");
+            None
+        });
+        let wait = next.map_or(LOOK_AGAIN, clock::until).clamp(PAUSE, LOOK_AGAIN);
         tokio::select! {
             () = stop.cancelled() => return,
             () = told => {}

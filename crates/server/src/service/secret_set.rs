@@ -74,11 +74,15 @@ impl Service {
         told: &[(SecretName, Value)],
     ) -> Result<Arc<SecretSet>, Error> {
         let shared = !with_previous && told.is_empty();
-        // Read before the values: were they changed in between, the set would be known by what it no longer is.
-        let stamp = self.store.values_stamp(account, environment).await?;
-        let place = (account.clone(), environment.clone(), selection.to_text());
-        if shared && let Some(set) = self.secret_sets.get(&place, &stamp) {
-            return Ok(set);
+        let mut known_as = None;
+        if shared {
+            // Read before the values: were they changed in between, the set would be known by what it no longer is.
+            let stamp = self.store.values_stamp(account, environment).await?;
+            let place = (account.clone(), environment.clone(), selection.to_text());
+            if let Some(set) = self.secret_sets.get(&place, &stamp) {
+                return Ok(set);
+            }
+            known_as = Some((place, stamp));
         }
         let key = self.keyring.account(&self.store, account).await?;
         let current = self.store.current_values(account, environment).await?;
@@ -102,7 +106,7 @@ impl Service {
         }
         let set = Arc::new(SecretSet::new(env, brokered, &publishable, VersionSet::new(&versions), told));
         self.note_used(account, environment, set.names().cloned().collect());
-        if shared {
+        if let Some((place, stamp)) = known_as {
             self.secret_sets.put(place, stamp, Arc::clone(&set));
         }
         Ok(set)

@@ -20,7 +20,7 @@ use crate::service::{Caller, Error, Service, new_id, webhooks};
 const CLAIM_MILLIS: i64 = 10_000;
 const RENEW: Duration = Duration::from_secs(3);
 /// What is to be done so soon is waited for with the claim held.
-const SOON_MILLIS: i64 = 5_000;
+const SOON: Duration = Duration::from_secs(5);
 /// Most that are looked at at once.
 const BATCH: u32 = 16;
 /// Longest description of a problem.
@@ -238,9 +238,9 @@ impl Service {
 
     /// Waits until then, if that is soon; else leaves the rotation to whoever comes then, and tells so by `false`.
     async fn wait(&self, row: &RotationRow, until: Timestamp) -> Result<bool, Error> {
-        let left = until.as_millis() - clock::now().as_millis();
-        if left <= SOON_MILLIS {
-            tokio::time::sleep(Duration::from_millis(u64::try_from(left).unwrap_or(0))).await;
+        let left = clock::until(until);
+        if left <= SOON {
+            tokio::time::sleep(left).await;
             return Ok(true);
         }
         let waiting = RotationRow { next_at: Some(until), claim: None, ..row.clone() };
