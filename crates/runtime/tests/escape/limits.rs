@@ -60,3 +60,18 @@ async fn files_cannot_grow_and_descriptors_run_out() {
     assert_eq!(limit("Max processes"), "512");
     assert_eq!(limit("Max msgqueue size"), "0");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_gives_way_to_the_server_and_cannot_change_that() {
+    let scene = Scene::walled().await;
+    let policy = || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", scene.pid("thief"))).unwrap();
+        stat.rsplit_once(')').unwrap().1.split_whitespace().nth(38).unwrap().to_owned()
+    };
+    let refused = json!({ "result": -1, "errno": libc::ENOSYS });
+    for number in [libc::SYS_sched_setscheduler, libc::SYS_sched_setattr, libc::SYS_sched_setparam] {
+        let seen = scene.attack("raw", json!({ "number": number, "args": [] })).await.unwrap();
+        assert_eq!((&seen["result"], &seen["errno"]), (&refused["result"], &refused["errno"]), "{number}");
+        assert_eq!(policy(), libc::SCHED_BATCH.to_string());
+    }
+}
