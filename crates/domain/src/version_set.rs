@@ -1,11 +1,12 @@
 //! Which version of which secret a process was given.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 
 use crate::SecretName;
 
 /// Versions by secret: many invocations have the same, so it is made once and known by its id.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct VersionSet {
     id: String,
     json: String,
@@ -38,6 +39,21 @@ impl VersionSet {
     /// The names, with their versions.
     pub fn versions(&self) -> BTreeMap<String, u64> {
         serde_json::from_str(&self.json).unwrap_or_default()
+    }
+}
+
+/// Sets of one id are the same.
+impl PartialEq for VersionSet {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for VersionSet {}
+
+impl Hash for VersionSet {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.id.hash(state);
     }
 }
 

@@ -135,6 +135,11 @@ pub(crate) fn placeholders(rows: usize, columns: usize, sqlite: bool) -> String 
     (0..rows).map(row).collect::<Vec<_>>().join(", ")
 }
 
+/// `$3, $4, $5`: so many placeholders from this number on.
+pub(crate) fn numbered(from: usize, count: usize) -> String {
+    (from..from + count).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use domain::EnvironmentName;

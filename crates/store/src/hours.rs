@@ -7,7 +7,7 @@ use domain::{AccountId, EnvironmentName, Timestamp};
 use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
 
-use crate::columns::{Columns, int, placeholders};
+use crate::columns::{Columns, int, numbered, placeholders};
 use crate::{InvocationRow, Result, Tx};
 
 const HOUR_MILLIS: i64 = 60 * 60 * 1000;
@@ -39,10 +39,6 @@ fn tally(row: &AnyRow) -> Result<Tally> {
 /// `c0, c1, …`, each as `shape` with `#` for its name.
 fn classes(shape: &str) -> String {
     (0..latency::CLASSES).map(|class| shape.replace('#', &format!("c{class}"))).collect::<Vec<_>>().join(", ")
-}
-
-fn numbered(from: usize, count: usize) -> String {
-    (from..from + count).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ")
 }
 
 reads! {

@@ -1,13 +1,13 @@
 //! Invocations, as they ended.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use domain::{AccountId, EnvironmentName, Timestamp, VersionSet};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe};
 
-use crate::columns::{Columns, ROWS, int, placeholders, without_nul};
+use crate::columns::{Columns, ROWS, int, numbered, placeholders, without_nul};
 use crate::{Result, StoreError, Tx};
 
 /// Most rows that one call deletes of a table.
@@ -133,55 +133,153 @@ async fn newest(
     query.fetch_all(conn).await?.iter().map(invocation_row).collect()
 }
 
+/// So many rows that have most columns in common are added by one statement, which takes those once.
+const ALIKE: usize = 64;
+
+/// What invocations of one function in one worker mostly have in common.
+#[derive(PartialEq, Eq, Hash)]
+struct Common<'r> {
+    account: &'r AccountId,
+    function_id: &'r str,
+    environment: &'r EnvironmentName,
+    deployment: u64,
+    outcome: &'r str,
+    cold: bool,
+    worker: &'r str,
+    actor_kind: &'r str,
+    actor_name: &'r str,
+    method: &'r str,
+    versions: &'r VersionSet,
+}
+
+impl<'r> Common<'r> {
+    fn of(row: &'r InvocationRow) -> Self {
+        Self {
+            account: &row.account,
+            function_id: &row.function_id,
+            environment: &row.environment,
+            deployment: row.deployment,
+            outcome: &row.outcome,
+            cold: row.cold,
+            worker: &row.worker,
+            actor_kind: &row.actor_kind,
+            actor_name: &row.actor_name,
+            method: &row.method,
+            versions: &row.versions,
+        }
+    }
+}
+
 impl Tx {
     /// Adds invocations. Those of functions that were deleted meanwhile are passed over.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if an id exists.
     pub async fn insert_invocations(&mut self, rows: &[InvocationRow]) -> Result<()> {
-        self.insert_version_sets(rows).await?;
-        for rows in rows.chunks(ROWS) {
-            let sql = format!(
-                "INSERT INTO invocations (account, id, function_id, environment, deployment, started_at, duration_us, \
-                 status, outcome, cold, worker, actor_kind, actor_name, method, path, versions, error) \
-                 SELECT v.* FROM (VALUES {}) AS v \
-                 WHERE EXISTS (SELECT 1 FROM functions f WHERE f.account = v.column1 AND f.id = v.column3)",
-                placeholders(rows.len(), 17, self.is_sqlite())
-            );
-            // A batch's odd remainder is not worth a place in the cache of prepared statements.
-            let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(rows.len() == ROWS);
-            for row in rows {
-                query = query
-                    .bind(row.account.as_str())
-                    .bind(&row.id)
-                    .bind(&row.function_id)
-                    .bind(row.environment.as_str())
-                    .bind(int(row.deployment))
-                    .bind(row.started_at.as_millis())
-                    .bind(int(row.duration_us))
-                    .bind(i64::from(row.status))
-                    .bind(&row.outcome)
-                    .bind(i64::from(row.cold))
-                    .bind(&row.worker)
-                    .bind(&row.actor_kind)
-                    .bind(&row.actor_name)
-                    .bind(&row.method)
-                    .bind(without_nul(&row.path).into_owned())
-                    .bind(row.versions.id())
-                    .bind(row.error.as_deref().map(|error| without_nul(error).into_owned()));
+        let mut groups: HashMap<_, Vec<&InvocationRow>> = HashMap::new();
+        for row in rows {
+            groups.entry(Common::of(row)).or_default().push(row);
+        }
+        self.insert_version_sets(&groups).await?;
+        let mut rest = Vec::new();
+        for (common, rows) in groups {
+            let chunks = rows.chunks_exact(ALIKE);
+            rest.extend_from_slice(chunks.remainder());
+            for rows in chunks {
+                self.insert_alike(&common, rows).await?;
             }
-            query.execute(self.connection().await?).await?;
+        }
+        for rows in rest.chunks(ROWS) {
+            self.insert_mixed(rows).await?;
         }
         Ok(())
     }
 
-    /// Sees to it that what the rows say of versions is stored.
-    async fn insert_version_sets(&mut self, rows: &[InvocationRow]) -> Result<()> {
-        let mut last_used = HashMap::new();
+    /// Adds [`ALIKE`] rows.
+    async fn insert_alike(&mut self, common: &Common<'_>, rows: &[&InvocationRow]) -> Result<()> {
+        // Numbers that are named come after those that are not: SQLite's driver counts these by themselves.
+        static SQL: [OnceLock<String>; 2] = [const { OnceLock::new() }; 2];
+        let sqlite = self.is_sqlite();
+        let [for_sqlite, for_postgres] = &SQL;
+        let sql = if sqlite { for_sqlite } else { for_postgres }.get_or_init(|| {
+            let first = ALIKE * 6 + 1;
+            format!(
+                "INSERT INTO invocations (id, started_at, duration_us, status, path, error, account, function_id, environment, \
+                 deployment, outcome, cold, worker, actor_kind, actor_name, method, versions) \
+                 SELECT v.*, {} FROM (VALUES {}) AS v \
+                 WHERE EXISTS (SELECT 1 FROM functions f WHERE f.account = ${first} AND f.id = ${})",
+                numbered(first, 11),
+                placeholders(ALIKE, 6, sqlite),
+                first + 1,
+            )
+        });
+        let mut query = sqlx::query(sql.as_str());
         for row in rows {
-            let (_, last) =
-                last_used.entry((&row.account, row.versions.id())).or_insert((&row.versions, row.started_at));
-            *last = row.started_at.max(*last);
+            query = query
+                .bind(&row.id)
+                .bind(row.started_at.as_millis())
+                .bind(int(row.duration_us))
+                .bind(i64::from(row.status))
+                .bind(without_nul(&row.path).into_owned())
+                .bind(row.error.as_deref().map(|error| without_nul(error).into_owned()));
+        }
+        let query = query
+            .bind(common.account.as_str())
+            .bind(common.function_id)
+            .bind(common.environment.as_str())
+            .bind(int(common.deployment))
+            .bind(common.outcome)
+            .bind(i64::from(common.cold))
+            .bind(common.worker)
+            .bind(common.actor_kind)
+            .bind(common.actor_name)
+            .bind(common.method)
+            .bind(common.versions.id());
+        query.execute(self.connection().await?).await?;
+        Ok(())
+    }
+
+    async fn insert_mixed(&mut self, rows: &[&InvocationRow]) -> Result<()> {
+        let sql = format!(
+            "INSERT INTO invocations (account, id, function_id, environment, deployment, started_at, duration_us, \
+             status, outcome, cold, worker, actor_kind, actor_name, method, path, versions, error) \
+             SELECT v.* FROM (VALUES {}) AS v \
+             WHERE EXISTS (SELECT 1 FROM functions f WHERE f.account = v.column1 AND f.id = v.column3)",
+            placeholders(rows.len(), 17, self.is_sqlite())
+        );
+        // A batch's odd remainder is not worth a place in the cache of prepared statements.
+        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(rows.len() == ROWS);
+        for row in rows {
+            query = query
+                .bind(row.account.as_str())
+                .bind(&row.id)
+                .bind(&row.function_id)
+                .bind(row.environment.as_str())
+                .bind(int(row.deployment))
+                .bind(row.started_at.as_millis())
+                .bind(int(row.duration_us))
+                .bind(i64::from(row.status))
+                .bind(&row.outcome)
+                .bind(i64::from(row.cold))
+                .bind(&row.worker)
+                .bind(&row.actor_kind)
+                .bind(&row.actor_name)
+                .bind(&row.method)
+                .bind(without_nul(&row.path).into_owned())
+                .bind(row.versions.id())
+                .bind(row.error.as_deref().map(|error| without_nul(error).into_owned()));
+        }
+        query.execute(self.connection().await?).await?;
+        Ok(())
+    }
+
+    /// Sees to it that what the rows say of versions is stored.
+    async fn insert_version_sets(&mut self, groups: &HashMap<Common<'_>, Vec<&InvocationRow>>) -> Result<()> {
+        let mut last_used = HashMap::new();
+        for (common, rows) in groups {
+            let used = rows.iter().map(|row| row.started_at).max();
+            let (_, last) = last_used.entry((common.account, common.versions.id())).or_insert((common.versions, used));
+            *last = used.max(*last);
         }
         for ((account, id), (versions, used)) in last_used {
             sqlx::query(
@@ -192,7 +290,7 @@ impl Tx {
             .bind(account.as_str())
             .bind(id)
             .bind(versions.json())
-            .bind(used.as_millis())
+            .bind(used.map_or(0, Timestamp::as_millis))
             .bind(USED_STEP)
             .execute(self.connection().await?)
             .await?;

@@ -111,15 +111,18 @@ async fn deleting_a_function(db: Database) {
     assert_eq!(shop.secrets, SecretSelection::Only([secret_name("A"), secret_name("B")].into()));
 
     // An invocation may end after its function was deleted: its line must not cost the others theirs.
-    let late = [invocation_row(&id, "acc/mail", "late", 500), invocation_row(&id, "acc/shop", "next", 500)];
+    let mut late: Vec<_> = (0..100).map(|n| invocation_row(&id, "acc/mail", &format!("late{n}"), 500)).collect();
+    late.extend((0..100).map(|n| invocation_row(&id, "acc/shop", &format!("next{n}"), 500)));
     let lines = [log_row(&id, "acc/mail", None, 1, 500), log_row(&id, "acc/shop", None, 2, 500)];
     tx!(store, |tx| {
         tx.insert_invocations(&late).await?;
         tx.insert_logs(&lines).await
     })
     .unwrap();
-    assert_eq!(store.invocation(&id, "late").await, Ok(None));
-    assert!(store.invocation(&id, "next").await.unwrap().is_some());
+    for n in 0..100 {
+        assert_eq!(store.invocation(&id, &format!("late{n}")).await, Ok(None));
+        assert!(store.invocation(&id, &format!("next{n}")).await.unwrap().is_some());
+    }
     assert_eq!(store.function_logs(&id, "acc/shop", 9).await.unwrap().len(), 2);
 }
 
@@ -128,13 +131,19 @@ async fn invocations_and_logs(db: Database) {
     let id = account(&store, "acc").await;
     let function = function_row(&id, "mail");
     tx!(store, |tx| tx.insert_function(&function).await).unwrap();
-    // More than fit in one statement, two of each time.
+    // More than fit in one statement, two of each time, of two workers in turn, and some that are like no others.
     let mut rows: Vec<_> =
-        (0..70).map(|n| invocation_row(&id, "acc/mail", &format!("i{n:02}"), 1000 + n / 2)).collect();
+        (0..200).map(|n| invocation_row(&id, "acc/mail", &format!("i{n:03}"), 1000 + n / 2)).collect();
+    for (n, row) in rows.iter_mut().enumerate() {
+        row.worker = format!("w{}", n % 2);
+        (row.duration_us, row.status) = (n as u64, 200 + n as u16);
+        row.path = format!("/{n}");
+    }
     rows[3].error = Some("broke\0off".to_owned());
+    (rows[7].error, rows[7].path) = (rows[3].error.clone(), "/\0".to_owned());
     rows[3].cold = false;
     rows[4].environment = environment("test");
-    let mut lines: Vec<_> = (0..150).map(|n| log_row(&id, "acc/mail", Some("i03"), n, 1001)).collect();
+    let mut lines: Vec<_> = (0..150).map(|n| log_row(&id, "acc/mail", Some("i003"), n, 1001)).collect();
     lines.push(log_row(&id, "acc/mail", None, 150, 900));
     lines[5].text = "a\0b".to_owned();
     let (invocations, logs) = (rows.clone(), lines.clone());
@@ -145,8 +154,9 @@ async fn invocations_and_logs(db: Database) {
     })
     .unwrap();
     rows[3].error = Some("broke\u{fffd}off".to_owned());
+    (rows[7].error, rows[7].path) = (rows[3].error.clone(), "/\u{fffd}".to_owned());
     lines[5].text = "a\u{fffd}b".to_owned();
-    assert_eq!(store.invocation(&id, "i03").await, Ok(Some(rows[3].clone())));
+    assert_eq!(store.invocation(&id, "i003").await, Ok(Some(rows[3].clone())));
     let mut seen = Vec::new();
     loop {
         let last = seen.last().map(|row: &store::InvocationRow| (row.started_at, row.id.clone()));
@@ -160,9 +170,9 @@ async fn invocations_and_logs(db: Database) {
     seen.reverse();
     assert_eq!(seen, rows);
     let in_test = store.invocations(&id, "acc/mail", Some(&environment("test")), None, 500).await.unwrap();
-    assert_eq!(in_test.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["i04"]);
-    assert_eq!(store.invocation_logs(&id, "i03", 500).await.unwrap(), lines[..150]);
-    assert_eq!(store.invocation_logs(&id, "i03", 10).await.unwrap(), lines[..10]);
+    assert_eq!(in_test.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["i004"]);
+    assert_eq!(store.invocation_logs(&id, "i003", 500).await.unwrap(), lines[..150]);
+    assert_eq!(store.invocation_logs(&id, "i003", 10).await.unwrap(), lines[..10]);
     assert_eq!(store.function_logs(&id, "acc/mail", 3).await.unwrap(), lines[147..150], "the newest, in order");
     assert_eq!(store.function_logs(&id, "acc/mail", 500).await.unwrap()[0], lines[150]);
     let again = rows[0].clone();
@@ -181,7 +191,7 @@ async fn invocations_and_logs(db: Database) {
     let inserted = late.clone();
     tx!(store, |tx| tx.insert_invocations(&[inserted]).await).unwrap();
     assert_eq!(store.invocation(&id, "late").await, Ok(Some(late)));
-    assert_eq!(store.invocation(&id, "i01").await, Ok(Some(rows[1].clone())));
+    assert_eq!(store.invocation(&id, "i001").await, Ok(Some(rows[1].clone())));
     assert_eq!(sets().await, 2);
     for (oldest, left) in [(0, 2), (2 * HOUR, 1), (4 * HOUR, 1), (4 * HOUR + 1, 0)] {
         let id = id.clone();
