@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody as _};
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use hyper::body::Incoming;
@@ -157,7 +157,7 @@ where
                 let detail = "The request's length can be read in more than one way.";
                 return Ok::<_, Infallible>(closing(app.refuse("request_ambiguous", detail).await));
             }
-            let response = app.respond(received(request, peer)).await;
+            let response = app.respond(received(request), peer).await;
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 verdict.release();
             }
@@ -175,7 +175,7 @@ where
     let app = Arc::clone(&shared.app);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let app = Arc::clone(&app);
-        async move { Ok::<_, Infallible>(app.respond(received(request, peer)).await) }
+        async move { Ok::<_, Infallible>(app.respond(received(request), peer).await) }
     });
     let connection = shared.protocols.http2.serve_connection(TokioIo::new(stream), service);
     drive(connection, &shared.stop, |connection| connection.graceful_shutdown()).await;
@@ -207,10 +207,8 @@ where
     }
 }
 
-fn received(request: hyper::Request<Incoming>, peer: SocketAddr) -> Request {
-    let mut request = request.map(|body| if body.is_end_stream() { Body::empty() } else { Body::new(body) });
-    request.extensions_mut().insert(ConnectInfo(peer));
-    request
+fn received(request: hyper::Request<Incoming>) -> Request {
+    request.map(|body| if body.is_end_stream() { Body::empty() } else { Body::new(body) })
 }
 
 fn closing(mut response: Response) -> Response {

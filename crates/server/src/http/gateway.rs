@@ -6,8 +6,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::body::{Body, HttpBody as _};
-use axum::extract::{ConnectInfo, Request};
+use axum::body::{Body, Bytes, HttpBody as _};
+use axum::extract::Request;
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header, request::Parts};
 use axum::response::{IntoResponse, Response};
 use domain::{AccountName, EnvironmentName, FunctionName, RequestId, limits};
@@ -56,8 +57,9 @@ pub(super) async fn respond(
     id: RequestId,
     target: ApiResult<(Target, String)>,
     request: Request,
+    peer: SocketAddr,
 ) -> Response {
-    match forward(service, id, target, request).await {
+    match forward(service, id, target, request, peer).await {
         Ok(response) => response,
         Err(error) => error.into_response(),
     }
@@ -68,6 +70,7 @@ async fn forward(
     id: RequestId,
     target: ApiResult<(Target, String)>,
     request: Request,
+    peer: SocketAddr,
 ) -> ApiResult<Response> {
     let (target, below) = target?;
     let route = service.route(&target).await.map_err(hide_missing)?;
@@ -76,7 +79,7 @@ async fn forward(
     if let Some(answer) = cors.as_ref().and_then(|cors| cors.preflight(&head)) {
         return Ok(answer);
     }
-    let answer = invoke(&service, id, (&target, &below), route, (head, body)).await;
+    let answer = invoke(&service, id, (&target, &below), route, (head, body), peer).await;
     let mut response = answer.unwrap_or_else(IntoResponse::into_response);
     if let Some(cors) = cors {
         cors.mark(response.headers_mut());
@@ -90,6 +93,7 @@ async fn invoke(
     (target, below): (&Target, &str),
     route: Arc<Route>,
     (mut head, body): (Parts, Body),
+    peer: SocketAddr,
 ) -> ApiResult<Response> {
     if declared_length(&head.headers).is_some_and(|bytes| bytes > limits::FUNCTION_REQUEST_BYTES as u64) {
         return Err(too_large());
@@ -98,7 +102,8 @@ async fn invoke(
     let token = auth::bearer(&head).ok().flatten().map(str::to_owned);
     let call = service.admit(target, route, token.as_deref(), id, &head.method, below).await.map_err(hide_missing)?;
     let upgrade = websocket(&mut head);
-    rewrite(service, &mut head, &call, token.as_deref(), &format!("/{}{below}", target.function))?;
+    forwarded(service, &mut head.headers, peer);
+    rewrite(service, &mut head, &call, token.as_deref(), &["/", target.function.as_str(), below])?;
     if let Some(caller) = upgrade {
         let request = Request::from_parts(head, Empty::new());
         let answer = service.call_websocket(&call, request, caller).await.map_err(call_error);
@@ -149,7 +154,7 @@ fn hide_missing(error: crate::service::Error) -> ApiError {
 }
 
 /// Makes the request what the function shall see.
-fn rewrite(service: &Service, head: &mut Parts, call: &Call, token: Option<&str>, path: &str) -> ApiResult<()> {
+fn rewrite(service: &Service, head: &mut Parts, call: &Call, token: Option<&str>, path: &[&str]) -> ApiResult<()> {
     strip_hop_by_hop(&mut head.headers);
     let own: Vec<_> = head.headers.keys().filter(|name| name.as_str().starts_with("x-tresor-")).cloned().collect();
     for name in own {
@@ -160,7 +165,6 @@ fn rewrite(service: &Service, head: &mut Parts, call: &Call, token: Option<&str>
         head.headers.remove(header::AUTHORIZATION);
     }
     strip_session_cookie(&mut head.headers);
-    forwarded(service, head);
     if let Ok(actor) = HeaderValue::from_str(&call.actor()) {
         head.headers.insert(ACTOR, actor);
     }
@@ -168,36 +172,44 @@ fn rewrite(service: &Service, head: &mut Parts, call: &Call, token: Option<&str>
         || ApiError::new(StatusCode::BAD_REQUEST, "host_invalid", "The Host header is missing or is no host name.");
     let own_url = service.sites().url();
     let host = match head.headers.get(header::HOST) {
-        Some(host) => host.to_str().map_err(|_| bad_host())?.to_owned(),
+        Some(host) => host.clone(),
         // HTTP/2 has it in the request's target.
-        None => match head.uri.authority() {
-            Some(authority) => authority.as_str().to_owned(),
-            None => own_url.split_once("://").map_or(own_url, |(_, host)| host).to_owned(),
-        },
+        None => {
+            let own = own_url.split_once("://").map_or(own_url, |(_, host)| host);
+            HeaderValue::from_str(head.uri.authority().map_or(own, Authority::as_str)).map_err(|_| bad_host())?
+        }
     };
-    let scheme = if service.sites().is_https() { "https" } else { "http" };
-    let query = head.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    head.uri = format!("{scheme}://{host}{path}{query}").parse::<Uri>().map_err(|_| bad_host())?;
-    let host = HeaderValue::from_str(&host).map_err(|_| bad_host())?;
+    let scheme = if service.sites().is_https() { "https://" } else { "http://" };
+    let mut uri = [scheme, host.to_str().map_err(|_| bad_host())?].concat();
+    uri.extend(path.iter().copied());
+    if let Some(query) = head.uri.query() {
+        uri.extend(["?", query]);
+    }
+    head.uri = Uri::from_maybe_shared(Bytes::from(uri)).map_err(|_| bad_host())?;
     head.headers.insert(header::HOST, host);
     Ok(())
 }
 
 /// Tells the function who connected. A client can write what it likes into these headers, so they are kept only from a
 /// reverse proxy on this machine, which is there if a public URL was named.
-fn forwarded(service: &Service, head: &mut Parts) {
-    let Some(ConnectInfo(peer)) = head.extensions.get::<ConnectInfo<SocketAddr>>().copied() else { return };
+fn forwarded(service: &Service, headers: &mut HeaderMap, peer: SocketAddr) {
+    const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+    const OTHERS: [HeaderName; 4] = [
+        header::FORWARDED,
+        HeaderName::from_static("x-forwarded-host"),
+        HeaderName::from_static("x-forwarded-proto"),
+        HeaderName::from_static("x-real-ip"),
+    ];
     let from_proxy = service.sites().is_behind_proxy() && peer.ip().is_loopback();
-    for name in ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"] {
-        if !from_proxy {
-            head.headers.remove(name);
+    if !from_proxy {
+        for name in OTHERS {
+            headers.remove(name);
         }
+    } else if headers.contains_key(FOR) {
+        return;
     }
-    let name = HeaderName::from_static("x-forwarded-for");
-    if !head.headers.contains_key(&name)
-        && let Ok(address) = HeaderValue::from_str(&peer.ip().to_string())
-    {
-        head.headers.insert(name, address);
+    if let Ok(address) = HeaderValue::from_str(&peer.ip().to_string()) {
+        headers.insert(FOR, address);
     }
 }
 

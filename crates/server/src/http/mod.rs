@@ -32,9 +32,10 @@ mod supabase;
 mod walls;
 mod webhooks;
 
+use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -93,8 +94,9 @@ impl App {
     }
 
     /// Invocations go past the router and its layers, which are the control plane's and cost as much as a small function.
-    pub(crate) async fn respond(&self, request: Request) -> Response {
+    pub(crate) async fn respond(&self, mut request: Request, peer: SocketAddr) -> Response {
         let Some(target) = gateway::target(request.uri().path()) else {
+            request.extensions_mut().insert(ConnectInfo(peer));
             return match self.control.clone().oneshot(request).await {
                 Ok(response) => response,
                 Err(never) => match never {},
@@ -102,7 +104,8 @@ impl App {
         };
         let target = target.map(|(target, below)| (target, below.to_owned()));
         let id = request_id::fresh();
-        let answer = gateway::respond(self.service.clone(), id.clone(), target, request);
+        // In a place of its own: it is large, and every step from here to the connection would copy it.
+        let answer = Box::pin(gateway::respond(self.service.clone(), id.clone(), target, request, peer));
         let answer = AssertUnwindSafe(answer).catch_unwind().map(|answer| answer.unwrap_or_else(|_| panicked()));
         request_id::within(id, answer).await
     }

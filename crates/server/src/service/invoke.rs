@@ -28,12 +28,13 @@ pub(crate) use self::ended::Ended;
 use self::ended::Ran;
 use super::deployment::StoredLimits;
 use super::gate::Gate;
+use super::generations::Generation;
 use super::{Error, Service, jwt, show};
 use crate::clock;
 use crate::metrics::InvocationLabels;
 
 /// Which function is called.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Target {
     pub(crate) account: AccountName,
     pub(crate) environment: EnvironmentName,
@@ -64,9 +65,13 @@ pub(crate) enum CallError {
 const NOT_IN_HEADERS: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS.add(b' ').add(b'%').add(b',').add(b'"');
 
 /// What is active, as of one generation.
+#[derive(Clone)]
 pub(crate) struct Route {
     generation: u64,
+    latest: Generation,
     account: AccountId,
+    /// Who calls without saying so.
+    anonymous: Arc<Actor>,
     function_id: String,
     access: Access,
     digest: String,
@@ -81,7 +86,7 @@ pub(crate) struct Route {
     /// From when its workers must not take invocations: they have a value before a current one, which ends then.
     until: Option<Timestamp>,
     /// When it was last noted that its secrets are in use, in Unix milliseconds.
-    noted: AtomicI64,
+    noted: Arc<AtomicI64>,
     /// Values that its invocations are told.
     told: Arc<Vec<(SecretName, Value)>>,
     /// Its workers' output goes nowhere.
@@ -107,7 +112,7 @@ impl Route {
 #[derive(Default)]
 pub(crate) struct Routes {
     accounts: RwLock<HashMap<AccountName, AccountId>>,
-    known: RwLock<HashMap<Place, Arc<Route>>>,
+    known: RwLock<HashMap<Target, Arc<Route>>>,
     gates: Mutex<HashMap<Place, Arc<Gate>>>,
     /// See `drained.rs`.
     taken: Mutex<Vec<Weak<Route>>>,
@@ -124,7 +129,7 @@ impl Routes {
 /// A call that may go ahead.
 pub(crate) struct Call {
     route: Arc<Route>,
-    actor: Actor,
+    actor: Arc<Actor>,
     id: String,
     began: Instant,
     started_at: Timestamp,
@@ -134,7 +139,7 @@ pub(crate) struct Call {
 
 impl Call {
     /// A call that somebody else has admitted.
-    pub(super) fn of(route: Arc<Route>, actor: Actor, id: String, method: &Method, path: &str) -> Self {
+    pub(super) fn of(route: Arc<Route>, actor: Arc<Actor>, id: String, method: &Method, path: &str) -> Self {
         let (began, started_at) = (Instant::now(), clock::now());
         Self { route, actor, id, began, started_at, method: method.clone(), path: path.to_owned() }
     }
@@ -176,7 +181,7 @@ impl Service {
     ) -> Result<Arc<Call>, Error> {
         let began = Instant::now();
         let actor = match route.access {
-            Access::Public => Actor::anonymous(route.account.clone()),
+            Access::Public => Arc::clone(&route.anonymous),
             Access::Authenticated | Access::Group(_) => {
                 let token = token.ok_or(Error::Unauthenticated(
                     "This function needs a token: send one of Tresor (trs_…), or a JWT of an issuer that the account \
@@ -198,7 +203,7 @@ impl Service {
                     }
                     return Err(denied.into());
                 }
-                actor
+                Arc::new(actor)
             }
         };
         Ok(Arc::new(Call {
@@ -310,20 +315,23 @@ impl Service {
 
     /// What is active under a name.
     pub(crate) async fn route(&self, target: &Target) -> Result<Arc<Route>, Error> {
-        let account = self.account_id(&target.account).await?;
         let now = clock::now();
-        let mut generation = self.generations.current(&account, &target.environment);
-        let place = (account, target.environment.clone(), target.function.clone());
-        let known = self.routes.known.read().unwrap_or_else(PoisonError::into_inner).get(&place).cloned();
-        let (account, environment, function) = &place;
-        if let Some(route) = known.filter(|route| route.generation == generation) {
-            if route.until.is_none_or(|until| now < until) {
-                return Ok(route);
-            }
-            // Workers of this generation hold a value whose time is over.
-            self.secrets_changed(account, environment);
-            generation = self.generations.current(account, environment);
+        let known = self.routes.known.read().unwrap_or_else(PoisonError::into_inner).get(target).cloned();
+        let known = known.filter(|route| route.generation == route.latest.now());
+        if let Some(route) = &known
+            && route.until.is_none_or(|until| now < until)
+        {
+            return Ok(Arc::clone(route));
         }
+        let account = self.account_id(&target.account).await?;
+        let Target { environment, function, .. } = target;
+        if known.is_some() {
+            // Workers of this generation hold a value whose time is over.
+            self.secrets_changed(&account, environment);
+        }
+        let generation = self.generations.current(&account, environment);
+        let place = (account, environment.clone(), function.clone());
+        let (account, ..) = &place;
         let (active, settings, until) = tokio::try_join!(
             self.store.active_deployment(account, environment, function),
             self.store.settings(account),
@@ -334,7 +342,9 @@ impl Service {
             .map_err(|_| Error::Broken("a deployment's limits do not read back"))?;
         let route = Arc::new(Route {
             generation,
+            latest: self.generations.of(account, environment),
             account: account.clone(),
+            anonymous: Arc::new(Actor::anonymous(account.clone())),
             function_id: active.function_id,
             access: active.access,
             digest: active.digest,
@@ -354,12 +364,12 @@ impl Service {
             },
             gate: Arc::clone(self.routes.gates().entry(place.clone()).or_default()),
             until,
-            noted: AtomicI64::new(now.as_millis()),
+            noted: Arc::new(AtomicI64::new(now.as_millis())),
             told: Arc::default(),
             silent: false,
         });
         self.routes.remember(&route);
-        self.routes.known.write().unwrap_or_else(PoisonError::into_inner).insert(place, Arc::clone(&route));
+        self.routes.known.write().unwrap_or_else(PoisonError::into_inner).insert(target.clone(), Arc::clone(&route));
         Ok(route)
     }
 

@@ -78,7 +78,7 @@ impl Service {
             return Err(denied.into());
         }
         let path = request.path.split('?').next().unwrap_or_default();
-        let call = Arc::new(Call::of(route, caller.actor.clone(), new_id(), &request.method, path));
+        let call = Arc::new(Call::of(route, Arc::new(caller.actor.clone()), new_id(), &request.method, path));
         let began = Instant::now();
         let request = request.into_request(self.sites().url(), &target, &call)?;
         let (answer, cleaner) = match self.call_cleaned(&call, request).await {

@@ -51,7 +51,7 @@ impl Service {
         let Asked { purpose, actor, told, silent, body } = asked;
         let limit = Duration::from_secs(route.limits.timeout_seconds.into()) + BESIDE;
         let route = Arc::new(route.apart(Arc::clone(&purpose), told, silent));
-        let call = Arc::new(Call::of(route, actor, new_id(), &Method::POST, "/"));
+        let call = Arc::new(Call::of(route, Arc::new(actor), new_id(), &Method::POST, "/"));
         let own_url = self.sites().url();
         let request = Request::builder()
             .method(Method::POST)
@@ -93,24 +93,13 @@ impl Route {
     /// The same, for workers of one purpose.
     fn apart(&self, purpose: Arc<str>, told: Vec<(SecretName, Value)>, silent: bool) -> Self {
         Self {
-            account: self.account.clone(),
-            function_id: self.function_id.clone(),
-            access: self.access.clone(),
-            digest: self.digest.clone(),
-            secrets: self.secrets.clone(),
-            cors_origins: self.cors_origins.clone(),
-            egress: self.egress.clone(),
-            tcp: self.tcp.clone(),
             key: WorkerKey { apart: Some(purpose), ..self.key.clone() },
-            gate: Arc::clone(&self.gate),
-            limits: self.limits,
-            generation: self.generation,
-            until: self.until,
             // The answer is for the server, which asked for the value.
             guard: ResponseGuard::Off,
-            noted: AtomicI64::new(clock::now().as_millis()),
+            noted: Arc::new(AtomicI64::new(clock::now().as_millis())),
             told: Arc::new(told),
             silent,
+            ..self.clone()
         }
     }
 

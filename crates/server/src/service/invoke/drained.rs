@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, Weak};
 
 use domain::{AccountId, EnvironmentName};
 
-use super::{Place, Route, Routes, Service};
+use super::{Route, Routes, Service};
 
 impl Routes {
     /// Remembers a route that invocations may take from now on.
@@ -23,10 +23,7 @@ impl Routes {
             route.account == *account && route.key.environment == *environment && route.generation < generation
         };
         // One that nobody asked for since would stay.
-        self.known
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|_: &Place, route: &mut Arc<Route>| !outdated(route));
+        self.known.write().unwrap_or_else(PoisonError::into_inner).retain(|_, route: &mut Arc<Route>| !outdated(route));
         let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         !taken.iter().filter_map(Weak::upgrade).any(|route| outdated(&route))
     }
