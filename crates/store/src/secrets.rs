@@ -289,10 +289,13 @@ pub struct PutView {
     pub secret: Option<(SecretRow, u64)>,
     /// Where else its value is used.
     pub sharers: Vec<EnvironmentName>,
+    /// Another secret has the value that is asked about, as its own and current one.
+    pub repeated: bool,
 }
 
 impl Tx {
-    /// Reads all that a put has to know at once. [`Tx::add_version`] right after it need not read again.
+    /// Reads all that a put of the value with this fingerprint has to know at once. [`Tx::add_version`] right after it need not
+    /// read again.
     ///
     /// # Errors
     /// [`StoreError::Missing`] if there is no such account.
@@ -301,6 +304,7 @@ impl Tx {
         account: &AccountId,
         environment: &EnvironmentName,
         name: &SecretName,
+        fingerprint: Option<&[u8]>,
     ) -> Result<PutView> {
         let query = Statement::new(concat!(
             "SELECT l.size, l.frontier, \
@@ -308,14 +312,17 @@ impl Tx {
              (SELECT count(*) FROM secret_requests r WHERE r.account = $1 AND r.environment = $2 AND r.name = $3 \
              AND r.status = 'pending') AS requested, \
              (SELECT string_agg(u.environment, ',' ORDER BY u.environment) FROM secrets u WHERE u.account = s.account \
-             AND u.source = s.id) AS sharers, ",
+             AND u.source = s.id) AS sharers, \
+             (SELECT count(*) FROM (SELECT 1 FROM secret_versions x CROSS JOIN secrets y WHERE x.account = $1 \
+             AND x.fingerprint = $4 AND y.account = x.account AND y.id = x.secret_id AND y.version = x.version \
+             AND NOT (y.environment = $2 AND y.name = $3) LIMIT 1) twin) AS repeated, ",
             secret_columns!(),
             " FROM audit_logs l LEFT JOIN secrets s ON s.account = l.account AND s.environment = $2 AND s.name = $3",
             secret_joins!(),
             "WHERE l.account = $1",
         ));
         let query = query.bind(account.as_str()).bind(environment.as_str()).bind(name.as_str());
-        let rows = self.fetch(query).await?;
+        let rows = self.fetch(query.bind(fingerprint.map(<[u8]>::to_vec))).await?;
         let row = rows.first().ok_or(StoreError::Missing)?;
         self.known.frontiers.insert(account.clone(), frontier_columns(row)?);
         let secret = match row.col::<Option<String>>("id")? {
@@ -324,7 +331,8 @@ impl Tx {
         };
         self.known.next_version = secret.as_ref().map(|(row, next)| (account.clone(), row.id.clone(), *next));
         let (environment, requested) = (row.number("environments")? > 0, row.number("requested")? > 0);
-        Ok(PutView { environment, requested, secret, sharers: sharer_names(row)? })
+        let repeated = row.number("repeated")? > 0;
+        Ok(PutView { environment, requested, secret, sharers: sharer_names(row)?, repeated })
     }
 
     /// Adds a secret with the ciphertext of its first version, `row.version`.

@@ -242,7 +242,7 @@ async fn put(tx: &mut Tx, account: AccountId, at: i64, random: &mut Random) -> R
     let ciphertext = at.to_be_bytes();
     let next = match random.below(2) {
         0 => tx.next_version(&account, &row.id).await?,
-        _ => match tx.put_view(&account, &row.environment, &row.name).await {
+        _ => match tx.put_view(&account, &row.environment, &row.name, Some(b"fingerprint")).await {
             Ok(view) => view.secret.map(|(_, next)| next),
             Err(StoreError::Missing) => None,
             Err(error) => return Err(error),

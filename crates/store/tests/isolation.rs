@@ -117,9 +117,9 @@ async fn other_accounts_reach_nothing(db: Database) {
     let mut stolen = secret.clone();
     stolen.account = mallory.clone();
     stolen.version = 3;
-    let nothing = PutView { environment: true, requested: false, secret: None, sharers: Vec::new() };
+    let nothing = PutView { environment: true, requested: false, secret: None, sharers: Vec::new(), repeated: false };
     let (owner, env, key) = (mallory.clone(), env.clone(), name.clone());
-    assert_eq!(tx!(store, |tx| tx.put_view(&owner, &env, &key).await), Ok(nothing));
+    assert_eq!(tx!(store, |tx| tx.put_view(&owner, &env, &key, None).await), Ok(nothing));
     let (who, id) = (mallory.clone(), secret.id.clone());
     let refused = tx!(store, |tx| {
         let names = [SecretName::parse("KEY").unwrap()];

@@ -87,7 +87,7 @@ async fn life(db: Database) {
 
     let view = async |account: &AccountId, name: &str| {
         let (account, name) = (account.clone(), secret_name(name));
-        tx!(store, |tx| tx.put_view(&account, &environment("production"), &name).await).unwrap().requested
+        tx!(store, |tx| tx.put_view(&account, &environment("production"), &name, None).await).unwrap().requested
     };
     assert!(view(&id, "KEY").await && !view(&id, "NONE").await);
     assert_eq!(resolve(&store, &other, "r1", Status::Declined, 20).await, Ok(false), "another account's");

@@ -22,20 +22,20 @@ async fn secret_versions(db: Database) {
 
     let view = async |account: &AccountId, env: &str, name: &str| {
         let (account, env, name) = (account.clone(), environment(env), secret_name(name));
-        tx!(store, |tx| tx.put_view(&account, &env, &name).await)
+        tx!(store, |tx| tx.put_view(&account, &env, &name, None).await)
     };
     let seen = Some((first.clone(), 2));
     assert_eq!(
         view(&id, "production", "API_KEY").await,
-        Ok(PutView { environment: true, requested: false, secret: seen, sharers: Vec::new() })
+        Ok(PutView { environment: true, requested: false, secret: seen, sharers: Vec::new(), repeated: false })
     );
     assert_eq!(
         view(&id, "production", "OTHER").await,
-        Ok(PutView { environment: true, requested: false, secret: None, sharers: Vec::new() })
+        Ok(PutView { environment: true, requested: false, secret: None, sharers: Vec::new(), repeated: false })
     );
     assert_eq!(
         view(&id, "nowhere", "API_KEY").await,
-        Ok(PutView { environment: false, requested: false, secret: None, sharers: Vec::new() })
+        Ok(PutView { environment: false, requested: false, secret: None, sharers: Vec::new(), repeated: false })
     );
     assert_eq!(view(&account_id("nobody"), "production", "API_KEY").await, Err(StoreError::Missing));
 
@@ -243,7 +243,7 @@ async fn slots_and_shared_values(db: Database) {
     assert_eq!(store.current_value(&id, &test, &source.name).await, Ok(Some(expected)));
     assert_eq!(store.sharers(&id, &source.id).await, Ok(vec![test.clone()]));
     let (account, env, name) = (id.clone(), production.clone(), source.name.clone());
-    let view = tx!(store, |tx| tx.put_view(&account, &env, &name).await).unwrap();
+    let view = tx!(store, |tx| tx.put_view(&account, &env, &name, None).await).unwrap();
     assert_eq!(view.sharers, std::slice::from_ref(&test));
 
     // A new version of the one is a new value of the other; a use of the other is one of the value.
@@ -282,6 +282,14 @@ async fn slots_and_shared_values(db: Database) {
     let found = store.secrets_with_value(&id, &[7; 32], 9).await.unwrap();
     assert_eq!(found, [(production.clone(), secret_name("A")), (production.clone(), secret_name("B"))]);
     assert_eq!(store.secrets_with_value(&id, &[9; 32], 9).await, Ok(Vec::new()), "not current any more");
+    let stranger = common::account(&store, "stranger").await;
+    let repeated = async |account: &AccountId, name: &str, value: u8| {
+        let (account, env, name) = (account.clone(), production.clone(), secret_name(name));
+        tx!(store, |tx| tx.put_view(&account, &env, &name, Some(&[value; 32])).await).unwrap().repeated
+    };
+    assert!(repeated(&id, "A", 7).await && repeated(&id, "B", 7).await && repeated(&id, "NEW", 7).await);
+    assert!(!repeated(&id, "A", 9).await && !repeated(&id, "NEW", 9).await, "not current any more");
+    assert!(!repeated(&id, "NEW", 8).await && !repeated(&stranger, "A", 7).await);
     let names = async |environments: Option<&[EnvironmentName]>, after: Option<&str>| {
         let after = after.map(secret_name);
         let names = store.secret_names(&id, environments, after.as_ref(), 9).await.unwrap();

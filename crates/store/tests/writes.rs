@@ -195,7 +195,7 @@ async fn a_failing_commit_is_told_to_all(db: Database) {
 /// Adds a version as a put does. Reads once, writes with whatever is sent next.
 async fn put_again(store: &Store, name: &'static str, fail: bool) -> Result<u64, StoreError> {
     tx!(store, |tx| {
-        let view = tx.put_view(&account_id("acc"), &environment("production"), &secret_name(name)).await?;
+        let view = tx.put_view(&account_id("acc"), &environment("production"), &secret_name(name), None).await?;
         let (mut row, next) = view.secret.ok_or(StoreError::Missing)?;
         row.version = next;
         row.mask = format!("mask {next}");

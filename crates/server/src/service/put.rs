@@ -91,6 +91,8 @@ pub(super) struct Stored {
     pub(super) outcome: Outcome,
     /// Where else the value is used.
     pub(super) sharers: Vec<EnvironmentName>,
+    /// Another secret may have the same value.
+    repeated: bool,
 }
 
 /// The parts of a put that were checked.
@@ -161,12 +163,14 @@ impl Service {
         let checked = Checked { request, ..check(caller, name, environment, value, input, &key)? };
         let (account, environment) = (checked.actor.account.clone(), checked.environment.clone());
         let mut warnings = checked.warnings();
-        let Stored { row, outcome, sharers } =
+        let Stored { row, outcome, sharers, repeated } =
             self.store.write(move |tx| Box::pin(async move { checked.store(tx, permit, &key).await })).await?;
         // Also where all was there already: whoever put that may not have come so far yet.
         self.value_changed(&account, &environment, &sharers);
         self.inner.answered.notify_waiters();
-        warnings.extend(self.same_value(caller, &row).await?);
+        if repeated {
+            warnings.extend(self.same_value(caller, &row).await?);
+        }
         let functions = self.functions_using(&account, Some(&environment)).await?;
         let secret = show::secret(&row, &functions);
         let stored = wire::StoredSecret { secret, outcome: outcome.as_str().to_owned(), warnings };
@@ -210,9 +214,10 @@ impl Checked {
                 .ok_or(Error::not_found("secret"))?;
             let outcome = Outcome::parse(&earlier.body).unwrap_or(Outcome::Changed);
             let sharers = tx.sharers(&self.actor.account, &row.id).await?;
-            return Ok(Stored { row, outcome, sharers });
+            return Ok(Stored { row, outcome, sharers, repeated: true });
         }
-        let view = tx.put_view(&self.actor.account, &self.environment, &self.name).await?;
+        let (account, fingerprint) = (&self.actor.account, Some(&self.fingerprint[..]));
+        let view = tx.put_view(account, &self.environment, &self.name, fingerprint).await?;
         if !view.environment {
             return Err(unknown_environment().into());
         }
@@ -256,7 +261,7 @@ impl Checked {
             };
             tx.insert_idempotency(&row).await?;
         }
-        Ok(Stored { row, outcome, sharers })
+        Ok(Stored { row, outcome, sharers, repeated: view.repeated })
     }
 
     /// What to tell of the value.

@@ -44,7 +44,7 @@ impl Service {
             .store
             .write(move |tx| {
                 Box::pin(async move {
-                    let view = tx.put_view(&account, &scope, &name).await?;
+                    let view = tx.put_view(&account, &scope, &name, None).await?;
                     if !view.environment {
                         return Err(unknown_environment().into());
                     }
