@@ -63,9 +63,10 @@ impl Location {
             let mut connection = AnyConnection::connect_with(&options).await?;
             if let Self::Sqlite(_) = self {
                 // FULL: what was acknowledged survives a power cut. secure_delete: destroyed ciphertexts are overwritten.
-                // cache_size: 32 MiB, so that the pages of a large log of invocations do not drive out those of secrets.
+                // cache_size: 4 MiB. Not more: after most commits SQLite looks at every page it has (a page is moved by way of a number beyond
+                // the end, 1 GiB, and then looked for up to there). The system keeps the rest of the file in memory.
                 let pragmas = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                               PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; PRAGMA cache_size = -32768";
+                               PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; PRAGMA cache_size = -4096";
                 sqlx::raw_sql(pragmas).execute(&mut connection).await?;
             }
             Ok(connection)
