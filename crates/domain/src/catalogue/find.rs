@@ -1,5 +1,8 @@
 //! Finding providers: by id, by a secret's name, by how a value looks, by what a person types.
 
+use std::collections::{BTreeSet, HashMap};
+use std::sync::LazyLock;
+
 use super::{Mode, Provider, Secret, all, paste};
 use crate::{HostPattern, SecretName};
 
@@ -107,9 +110,18 @@ pub fn known_beginning(text: &str) -> usize {
     all().iter().flat_map(|provider| &provider.secrets).map(|secret| secret.prefix_len(text)).max().unwrap_or(0)
 }
 
+/// Every put asks this several times.
 fn named(text: &str) -> Vec<(&'static Provider, &'static Secret)> {
-    let secrets = all().iter().flat_map(|provider| provider.secrets.iter().map(move |secret| (provider, secret)));
-    secrets.filter(|(_, secret)| secret.names.iter().any(|name| name.as_str() == text)).collect()
+    type Known = (&'static Provider, &'static Secret);
+    static NAMED: LazyLock<HashMap<&'static str, Vec<Known>>> = LazyLock::new(|| {
+        let mut named: HashMap<_, Vec<Known>> = HashMap::new();
+        for (provider, secret) in all().iter().flat_map(|one| one.secrets.iter().map(move |secret| (one, secret))) {
+            let names: BTreeSet<_> = secret.names.iter().map(SecretName::as_str).collect();
+            names.into_iter().for_each(|name| named.entry(name).or_default().push((provider, secret)));
+        }
+        named
+    });
+    NAMED.get(text).cloned().unwrap_or_default()
 }
 
 /// What a pasted value may be, most likely first, at most five. Quotes, white space, `Bearer ` and `NAME=` around it are
