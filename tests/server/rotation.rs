@@ -1,12 +1,57 @@
 //! A change of a secret is seen by the next invocation and costs none its answer (invariant 5).
 
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use crate::api::{App, Client, eventually};
 use crate::functions::body;
+
+/// Who asks for a put and hangs up at any moment leaves it wholly done or not at all: what is stored is what functions get.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_puts_and_hangs_up_leaves_no_old_value_behind() {
+    const PUTS: u32 = 150;
+    let app = App::start();
+    let admin = app.admin();
+    let value = |n: u32| format!("a-value-that-was-put-as-number-{n:04}");
+    admin.put_secret("KEY", &value(0)).await;
+    admin.deploy("show", "Deno.serve(() => new Response(Deno.env.get('KEY')))", json!({ "access": "public" })).await;
+    let stored = async || {
+        let secret = admin.get("/api/v1/secrets/KEY").await.expect(200).json();
+        let mask = secret["mask"].as_str().unwrap();
+        mask[mask.len() - 4..].to_owned()
+    };
+    let (token, caller) = (app.server.admin_token(), app.anonymous());
+    let mut done = 0;
+    for n in 1..=PUTS {
+        let body = json!({ "value": value(n) }).to_string();
+        let mut stream = TcpStream::connect(app.server.address()).unwrap();
+        let length = body.len();
+        write!(
+            stream,
+            "PUT /api/v1/secrets/KEY HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {token}\r\n\
+             content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}",
+            app.server.address()
+        )
+        .unwrap();
+        // A little later each time: somewhere between its reading and its commit, or after.
+        let until = Instant::now() + Duration::from_micros(u64::from(n) * 20);
+        while Instant::now() < until {}
+        drop(stream);
+        eventually("functions get what is stored", async || {
+            let before = stored().await;
+            let seen = caller.get("/functions/v1/show").await.expect(200).text();
+            (stored().await == before && seen.ends_with(&before)).then_some(())
+        })
+        .await;
+        done += u32::from(stored().await == format!("{n:04}"));
+    }
+    assert!(done > PUTS / 10, "only {done} of them came to anything");
+}
 
 /// Invariant 5.
 #[tokio::test(flavor = "multi_thread")]

@@ -97,9 +97,12 @@ impl App {
     pub(crate) async fn respond(&self, mut request: Request, peer: SocketAddr) -> Response {
         let Some(target) = gateway::target(request.uri().path()) else {
             request.extensions_mut().insert(ConnectInfo(peer));
-            return match self.control.clone().oneshot(request).await {
-                Ok(response) => response,
-                Err(never) => match never {},
+            let is_safe = request.method().is_safe();
+            let answer = self.control.clone().oneshot(request).map(|Ok(response)| response);
+            // Whoever asks for a change and hangs up does not stop it half-way: what must follow a commit follows.
+            return match is_safe {
+                true => answer.await,
+                false => tokio::spawn(answer).await.unwrap_or_else(|_| panicked()),
             };
         };
         let target = target.map(|(target, below)| (target, below.to_owned()));

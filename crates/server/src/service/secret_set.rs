@@ -1,5 +1,6 @@
 //! The secrets of functions' workers: decrypted, and made ready to be found in what workers say, once for all workers that
-//! have the same. A set is used again only while the database says that none of its values has changed, whoever changed it.
+//! have the same. A set is used again only while none of its values has changed. Where other servers may change them the database is
+//! asked each time, which takes the longer the more secrets there are.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 use domain::{AccountId, Delivery, EnvironmentName, SecretName, SecretSelection, Value, VersionSet};
 use runtime::{Brokered, SecretSet};
 
+use super::generations::Generations;
 use super::share::open;
 use super::variables::variables;
 use super::{Error, Service};
@@ -22,7 +24,7 @@ const MOST: usize = 1_000;
 type Place = (AccountId, EnvironmentName, String);
 
 struct Kept {
-    /// What the database said of the values.
+    /// What was said of the values before they were read.
     stamp: String,
     used: Instant,
     set: Arc<SecretSet>,
@@ -30,11 +32,15 @@ struct Kept {
 
 /// Sets that were made.
 #[derive(Default)]
-pub(crate) struct SecretSets(Mutex<HashMap<Place, Kept>>);
+pub(crate) struct SecretSets {
+    kept: Mutex<HashMap<Place, Kept>>,
+    /// How often this server changed an environment's values.
+    changes: Generations,
+}
 
 impl SecretSets {
     fn kept(&self) -> MutexGuard<'_, HashMap<Place, Kept>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn get(&self, place: &Place, stamp: &str) -> Option<Arc<SecretSet>> {
@@ -53,6 +59,7 @@ impl SecretSets {
 
     /// Lets go of an environment's: its values have changed.
     pub(super) fn forget(&self, account: &AccountId, environment: &EnvironmentName) {
+        self.changes.advance(account, environment);
         self.kept().retain(|(of, place, _), _| (of, place) != (account, environment));
     }
 
@@ -77,7 +84,10 @@ impl Service {
         let mut known_as = None;
         if shared {
             // Read before the values: were they changed in between, the set would be known by what it no longer is.
-            let stamp = self.store.values_stamp(account, environment).await?;
+            let stamp = match self.store.is_shared() {
+                true => self.store.values_stamp(account, environment).await?,
+                false => self.secret_sets.changes.current(account, environment).to_string(),
+            };
             let place = (account.clone(), environment.clone(), selection.to_text());
             if let Some(set) = self.secret_sets.get(&place, &stamp) {
                 return Ok(set);
