@@ -38,45 +38,39 @@ impl Service {
             current: true,
         };
         let (id, now) = (row.key_id.clone(), row.created_at);
-        let service = self.clone();
-        // By itself: a caller who hangs up must not leave the old key here and the new one there.
-        let rotating = tokio::spawn(async move {
-            let (mut place, old) = service.keyring.alone(&service.store, &account).await?;
-            let of = account.clone();
-            let (new, versions) = service
-                .store
-                .write(move |tx| {
-                    Box::pin(async move {
-                        let versions = renew_values(tx, &old, &new).await?;
-                        for share in tx.shares(new.account()).await? {
-                            let (source, user) = (&share.source, &share.user);
-                            let tag = tag(&new, source, user, &share.environment, &share.name);
-                            tx.retag_share(new.account(), user, &tag).await?;
-                        }
-                        for webhook in tx.webhooks(new.account()).await? {
-                            let signing_key = webhooks::renewed(&webhook, &old, &new)?;
-                            tx.put_signing_key(new.account(), &webhook.name, &signing_key).await?;
-                        }
-                        for rotation in tx.pending_rotations(new.account()).await? {
-                            let pending = rotator::renewed(&rotation, &old, &new)?;
-                            tx.renew_pending(new.account(), &rotation.id, &pending).await?;
-                        }
-                        // Texts that wait for minutes are pasted again.
-                        tx.delete_drafts(new.account()).await?;
-                        tx.insert_account_key(&row).await?;
-                        tx.append_audit(&permit.done().detail("versions", versions)).await?;
-                        Ok::<_, Error>((new, versions))
-                    })
+        let (mut place, old) = self.keyring.alone(&self.store, &account).await?;
+        let of = account.clone();
+        let (new, versions) = self
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let versions = renew_values(tx, &old, &new).await?;
+                    for share in tx.shares(new.account()).await? {
+                        let (source, user) = (&share.source, &share.user);
+                        let tag = tag(&new, source, user, &share.environment, &share.name);
+                        tx.retag_share(new.account(), user, &tag).await?;
+                    }
+                    for webhook in tx.webhooks(new.account()).await? {
+                        let signing_key = webhooks::renewed(&webhook, &old, &new)?;
+                        tx.put_signing_key(new.account(), &webhook.name, &signing_key).await?;
+                    }
+                    for rotation in tx.pending_rotations(new.account()).await? {
+                        let pending = rotator::renewed(&rotation, &old, &new)?;
+                        tx.renew_pending(new.account(), &rotation.id, &pending).await?;
+                    }
+                    // Texts that wait for minutes are pasted again.
+                    tx.delete_drafts(new.account()).await?;
+                    tx.insert_account_key(&row).await?;
+                    tx.append_audit(&permit.done().detail("versions", versions)).await?;
+                    Ok::<_, Error>((new, versions))
                 })
-                .await?;
-            *place = Some(new);
-            drop(place);
-            // Its digests are salted by the key.
-            service.scans.forget(&of);
-            let keys = service.store.account_keys(&of).await?.len();
-            Ok::<_, Error>((versions, keys))
-        });
-        let (versions, keys) = rotating.await.map_err(|_| Error::Broken("a key rotation ended early"))??;
+            })
+            .await?;
+        *place = Some(new);
+        drop(place);
+        // Its digests are salted by the key.
+        self.scans.forget(&of);
+        let keys = self.store.account_keys(&of).await?.len();
         Ok(self.shown(&id, now, keys, Some(versions)))
     }
 
