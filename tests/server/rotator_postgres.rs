@@ -12,8 +12,8 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::api::{App, Client, eventually, random, str};
 use crate::database::Database;
+use crate::key_provider::ends_as;
 use crate::registry::Registry;
-use crate::rotator::ends_as;
 use crate::scan::Scanner;
 use crate::upstream::authority;
 use crate::webhooks::ALLOWED;
