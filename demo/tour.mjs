@@ -93,6 +93,7 @@ async function serve() {
   const log = await open(join(home, "server.log"), "w", 0o600);
   const args = ["serve", "--data", data, "--listen", `127.0.0.1:${port}`, "--allow-network", "127.0.0.0/8"];
   const server = start(program, args, { env, stdio: ["ignore", log.fd, log.fd] });
+  await log.close(); // the server has its own
   const began = performance.now();
   await until("the server to be ready", 30, async () => {
     if (server.exitCode !== null) throw new Error("the server ended");
