@@ -224,7 +224,9 @@ async fn access_and_what_a_function_sees_of_its_caller() {
         request
             .header("cookie", "a=1; tresor_session=trc_0123; __Host-tresor_session=trc_0123; b=2")
             .header("x-own", "kept")
-            .header("connection", "x-hop")
+            // Naming a header here has it taken out: what the gateway says of the caller must stay.
+            .header("connection", "x-hop, x-forwarded-for, x-tresor-actor, x-tresor-invocation")
+            .header("x-forwarded-for", "198.51.100.1")
             .header("x-hop", "1")
     };
     let answer = admin
@@ -239,6 +241,7 @@ async fn access_and_what_a_function_sees_of_its_caller() {
         (&headers["x-tresor-actor"], &headers["x-own"], &headers["cookie"]),
         (&json!("token:admin"), &json!("kept"), &json!("a=1; b=2"))
     );
+    assert_eq!(headers["x-forwarded-for"], "127.0.0.1", "{headers}");
     assert_eq!(str(&headers["x-tresor-invocation"]), answer.header("x-tresor-invocation"));
     for hidden in ["authorization", "x-tresor-anything", "x-tresor-threw", "x-hop"] {
         assert!(headers.get(hidden).is_none(), "{hidden} reached the function: {headers}");

@@ -102,8 +102,9 @@ async fn invoke(
     let token = auth::bearer(&head).ok().flatten().map(str::to_owned);
     let call = service.admit(target, route, token.as_deref(), id, &head.method, below).await.map_err(hide_missing)?;
     let upgrade = websocket(&mut head);
-    forwarded(service, &mut head.headers, peer);
     rewrite(service, &mut head, &call, token.as_deref(), &["/", target.function.as_str(), below])?;
+    // After the headers that `Connection` names are gone: it may name this one.
+    forwarded(service, &mut head.headers, peer);
     if let Some(caller) = upgrade {
         let request = Request::from_parts(head, Empty::new());
         let answer = service.call_websocket(&call, request, caller).await.map_err(call_error);
