@@ -52,7 +52,7 @@ const REFUSED_HERE: &[(&str, c_long)] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const REFUSED_HERE: &[(&str, c_long)] = &[];
 
-async fn raw(scene: &Scene, number: c_long, args: Json) -> (i64, i64) {
+pub(super) async fn raw(scene: &Scene, number: c_long, args: Json) -> (i64, i64) {
     let seen = scene.attack("raw", json!({ "number": number, "args": args })).await.unwrap();
     (seen["result"].as_i64().unwrap(), seen["errno"].as_i64().unwrap())
 }

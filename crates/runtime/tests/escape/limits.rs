@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::Scene;
+use super::kernel::raw;
 use crate::{Exit, InvokeError};
 
 async fn survives(scene: &Scene) {
@@ -68,10 +69,8 @@ async fn it_gives_way_to_the_server_and_cannot_change_that() {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", scene.pid("thief"))).unwrap();
         stat.rsplit_once(')').unwrap().1.split_whitespace().nth(38).unwrap().to_owned()
     };
-    let refused = json!({ "result": -1, "errno": libc::ENOSYS });
     for number in [libc::SYS_sched_setscheduler, libc::SYS_sched_setattr, libc::SYS_sched_setparam] {
-        let seen = scene.attack("raw", json!({ "number": number, "args": [] })).await.unwrap();
-        assert_eq!((&seen["result"], &seen["errno"]), (&refused["result"], &refused["errno"]), "{number}");
+        assert_eq!(raw(&scene, number, json!([])).await, (-1, libc::ENOSYS.into()), "{number}");
         assert_eq!(policy(), libc::SCHED_BATCH.to_string());
     }
 }
