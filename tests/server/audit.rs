@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use crate::api::{App, Client, str};
 use crate::database::Database;
-use crate::key_provider::failed_rotation;
 use crate::operations::{Documented, Names, VALUE, documented};
+use crate::rotations::failed_rotation;
 
 async fn ask(admin: &Client, name: &str) -> Value {
     admin.post("/api/v1/secret-requests", json!({ "name": name, "reason": "to test" })).await.expect(201).json()

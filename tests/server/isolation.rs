@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::api::{Answer, App, Client, str};
-use crate::key_provider::failed_rotation;
 use crate::operations::{Names, documented};
+use crate::rotations::failed_rotation;
 
 /// An account with one of everything, in `production` and in an environment of its own.
 async fn rich(app: &App) -> (Client, Names) {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::api::{eventually, str};
 use crate::database::Database;
 use crate::key_provider::*;
+use crate::rotations::*;
 use crate::scan::Scanner;
 
 /// Whoever calls the function by the gateway is who it is, whatever it says.
@@ -58,11 +59,11 @@ async fn a_new_value_is_nowhere_before_and_after_it_is_one() {
         if throws {
             admin.put_secret("THROWS", "at the first time, yes").await;
         }
-        let id = rotate(&admin).await;
+        let id = rotate(&admin, KEY).await;
         if throws {
             // It throws each time, since each time it is another worker.
             let waiting = eventually("it waits", async || {
-                let found = stands(&admin, &id).await;
+                let found = stands(&admin, KEY, &id).await;
                 found.get("problem").is_some().then_some(found)
             })
             .await;
@@ -72,7 +73,7 @@ async fn a_new_value_is_nowhere_before_and_after_it_is_one() {
             hurry(&mut database).await;
             database.close().await;
         }
-        becomes(&admin, &id, "done").await;
+        becomes(&admin, KEY, &id, "done").await;
         let made: Vec<_> = scene.provider.state().made.values().cloned().collect();
         assert_eq!(made.len(), 1);
         // The scanner wants forty bytes with four in front.
@@ -179,8 +180,8 @@ async fn a_function_is_told_no_more_than_it_may_know() {
     let admin = scene.app.admin();
     let told = async || {
         scene.provider.state().asked.clear();
-        let id = rotate(&admin).await;
-        becomes(&admin, &id, "done").await;
+        let id = rotate(&admin, KEY).await;
+        becomes(&admin, KEY, &id, "done").await;
         scene.provider.state().asked.iter().map(|line| line.replace("GET /told-", "")).collect::<Vec<_>>()
     };
     let all = ["create-current", "verify-current-pending", "retire-current-previous"];
@@ -212,12 +213,12 @@ async fn deleting_ends_what_was_about_it() {
         + (SELECT count(*) FROM rotations WHERE pending IS NOT NULL)";
     // A function, while it is asked.
     scene.provider.hold(STEPS[1]);
-    let id = rotate(&admin).await;
+    let id = rotate(&admin, KEY).await;
     scene.provider.is_asked(STEPS[1]).await;
     assert_eq!(database.number(held).await, 111);
     admin.delete("/api/v1/functions/rotate").await.expect(204);
     assert_eq!(database.number(held).await, 0);
-    let over = stands(&admin, &id).await;
+    let over = stands(&admin, KEY, &id).await;
     assert_eq!((&over["status"], &over["problem"]), (&json!("cancelled"), &json!("its function was deleted")));
     let event = &admin.items("/api/v1/audit?action=function.delete").await[0]["event"];
     assert_eq!(event["details"]["rotators"], format!("{KEY} in production"));

@@ -4,105 +4,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
-use sqlx::{AnyConnection, AssertSqlSafe, Connection as _};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use sqlx::{AnyConnection, Connection as _};
+use tokio::net::TcpListener;
 
 use crate::api::{App, Client, eventually, random, str};
 use crate::database::Database;
-use crate::key_provider::ends_as;
+use crate::postgres_user::{Postgres, logs_in, with_tls};
 use crate::registry::Registry;
+use crate::rotations::{becomes, rotate, stands};
 use crate::scan::Scanner;
-use crate::upstream::authority;
 use crate::webhooks::ALLOWED;
 
 const KEY: &str = "DATABASE_URL";
 const PATH: &str = "/api/v1/secrets/DATABASE_URL";
 
-/// A database of its own, with a user, and an admin who is no superuser.
-struct Postgres {
-    root: AnyConnection,
-    /// `127.0.0.1:port`.
-    place: String,
-    name: String,
-    user: String,
-    first: String,
-    admin: String,
-}
-
-fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
-}
-
-impl Postgres {
-    async fn start() -> Self {
-        let name = format!("u{}", hex::encode(random(6)));
-        Self::with_user(&name.clone(), &name).await
-    }
-
-    async fn with_user(user: &str, name: &str) -> Self {
-        let server = std::env::var("TRESOR_TEST_POSTGRES")
-            .expect("TRESOR_TEST_POSTGRES is not set: run `make test`, or `scripts/with-postgres cargo test`");
-        sqlx::any::install_default_drivers();
-        let root = AnyConnection::connect(&server).await.unwrap();
-        let place = server.rsplit_once('/').unwrap().0.rsplit_once('@').unwrap().1.to_owned();
-        let (password, admin) = (random(32), random(32));
-        let url = |user: &str, password: &str| format!("postgres://{}:{password}@{place}/{name}", encoded(user));
-        let admin_user = format!("{name}_admin");
-        let (first, admin) = (url(user, &password), url(&admin_user, &admin));
-        let mut postgres = Self { root, place, name: name.to_owned(), user: user.to_owned(), first, admin };
-        let user = user.replace('"', "\"\"");
-        postgres.run(format!("CREATE ROLE \"{user}\" LOGIN PASSWORD '{password}'")).await;
-        postgres.run(format!("CREATE DATABASE {name} OWNER \"{user}\"")).await;
-        let admin = postgres.admin.rsplit_once('@').unwrap().0.rsplit_once(':').unwrap().1.to_owned();
-        postgres.run(format!("CREATE ROLE {admin_user} LOGIN CREATEROLE PASSWORD '{admin}'")).await;
-        postgres.run(format!("GRANT \"{user}\" TO {admin_user} WITH ADMIN OPTION")).await;
-        postgres
-    }
-
-    async fn run(&mut self, sql: impl Into<String>) {
-        sqlx::raw_sql(AssertSqlSafe(sql.into())).execute(&mut self.root).await.unwrap();
-    }
-
-    async fn text(&mut self, sql: &str) -> String {
-        sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(&mut self.root).await.unwrap()
-    }
-
-    /// The other role, once it is there.
-    fn other(&self) -> String {
-        format!("{}_b", self.user)
-    }
-}
-
-async fn logs_in(url: &str) -> bool {
-    match AnyConnection::connect(url).await {
-        Ok(connection) => {
-            connection.close().await.unwrap();
-            true
-        }
-        Err(_) => false,
-    }
-}
-
-async fn rotate(client: &Client) -> String {
-    let started = client.post(&format!("{PATH}/rotate"), json!({})).await.expect(202).json();
-    str(&started["id"]).to_owned()
-}
-
-async fn stands(client: &Client, id: &str) -> Value {
-    client.get(&format!("{PATH}/rotations/{id}")).await.expect(200).json()
-}
-
-async fn becomes(client: &Client, id: &str, status: &str) -> Value {
-    ends_as(client, &format!("{PATH}/rotations/{id}"), status).await
-}
-
 /// What keeps a rotation that is tried again.
 async fn problem(client: &Client, id: &str) -> Value {
     eventually("a try fails", async || {
-        let found = stands(client, id).await;
+        let found = stands(client, KEY, id).await;
         found.get("problem").is_some().then_some(found)
     })
     .await
@@ -169,8 +89,8 @@ async fn twenty_rotations_under_load_lose_no_connection() {
         .collect();
     let mut current = postgres.first.clone();
     for round in 0..20 {
-        let id = rotate(&admin).await;
-        becomes(&admin, &id, "done").await;
+        let id = rotate(&admin, KEY).await;
+        becomes(&admin, KEY, &id, "done").await;
         let now = shown(&admin).await;
         assert_ne!(now, current);
         assert!(logs_in(&here(&now)).await, "round {round}");
@@ -208,7 +128,7 @@ async fn killed_at_any_point_one_role_always_works() {
     for (round, step) in steps.into_iter().map(Some).chain([None; 10]).enumerate() {
         let admin = app.admin();
         let mut database = Database::open(&app.server).await;
-        let id = rotate(&admin).await;
+        let id = rotate(&admin, KEY).await;
         match step {
             Some(step) => {
                 let there = format!(
@@ -231,7 +151,7 @@ async fn killed_at_any_point_one_role_always_works() {
             logs_in(&shown(&admin).await).await,
             "round {round}: the current value does not log in after the crash"
         );
-        becomes(&admin, &id, "done").await;
+        becomes(&admin, KEY, &id, "done").await;
         let now = shown(&admin).await;
         assert_ne!(now, current, "round {round}");
         assert!(logs_in(&now).await && !logs_in(&current).await, "round {round}");
@@ -253,7 +173,7 @@ async fn a_user_changes_its_own_password_in_place() {
     let mut current = postgres.first.clone();
     for round in 0..6_u64 {
         let admin = app.admin();
-        let id = rotate(&admin).await;
+        let id = rotate(&admin, KEY).await;
         if round > 0 {
             let end = Instant::now() + Duration::from_millis(round * 12);
             while Instant::now() < end {
@@ -262,7 +182,7 @@ async fn a_user_changes_its_own_password_in_place() {
             app = app.restart(|server| server.kill_hard(), &ALLOWED);
         }
         let admin = app.admin();
-        becomes(&admin, &id, "done").await;
+        becomes(&admin, KEY, &id, "done").await;
         let now = shown(&admin).await;
         assert!(now != current && logs_in(&now).await && !logs_in(&current).await, "round {round}");
         current = now;
@@ -271,13 +191,13 @@ async fn a_user_changes_its_own_password_in_place() {
     let admin = app.admin();
     let away = current.replace(&postgres.place, "127.0.0.1:1");
     admin.put_secret(KEY, &away).await;
-    let id = rotate(&admin).await;
+    let id = rotate(&admin, KEY).await;
     let found = problem(&admin, &id).await;
     assert_eq!(found["problem"], "the database cannot be reached: 127.0.0.1 accepts no connection", "{found}");
     admin.post(&format!("{PATH}/rotations/{id}/cancel"), json!({})).await.problem(409, "in_use");
     admin.put_secret(KEY, &current).await;
     admin.post(&format!("{PATH}/rotations/{id}/retry"), json!({})).await.expect(200);
-    assert_eq!(becomes(&admin, &id, "cancelled").await["problem"], "another value was put meanwhile");
+    assert_eq!(becomes(&admin, KEY, &id, "cancelled").await["problem"], "another value was put meanwhile");
     assert!(logs_in(&shown(&admin).await).await);
 }
 
@@ -291,8 +211,8 @@ async fn a_hostile_name_is_a_name() {
     let admin = prepare(&app, &postgres).await;
     for _ in 0..3 {
         let before = shown(&admin).await;
-        let id = rotate(&admin).await;
-        becomes(&admin, &id, "done").await;
+        let id = rotate(&admin, KEY).await;
+        becomes(&admin, KEY, &id, "done").await;
         let now = shown(&admin).await;
         assert!(logs_in(&now).await && !logs_in(&before).await);
     }
@@ -304,8 +224,8 @@ async fn a_hostile_name_is_a_name() {
     postgres.run(format!("CREATE ROLE {mark}_root SUPERUSER LOGIN")).await;
     let rotator = json!({ "kind": "postgres", "admin": "ADMIN_URL", "roles": [shown_user(&admin).await, format!("{mark}_root")] });
     admin.put(&format!("{PATH}/rotator"), rotator).await.expect(200);
-    let id = rotate(&admin).await;
-    let failed = becomes(&admin, &id, "failed").await;
+    let id = rotate(&admin, KEY).await;
+    let failed = becomes(&admin, KEY, &id, "failed").await;
     assert!(str(&failed["problem"]).contains("is a superuser"), "{failed}");
     assert!(logs_in(&shown(&admin).await).await);
 }
@@ -342,21 +262,21 @@ async fn no_value_leads_into_the_private_network() {
         let password = random(24);
         admin.put_secret(KEY, &format!("postgres://app:{password}@{host}/app")).await;
         admin.put(&format!("{PATH}/rotator"), json!({ "kind": "postgres" })).await;
-        let id = rotate(&admin).await;
-        let failed = becomes(&admin, &id, "failed").await;
+        let id = rotate(&admin, KEY).await;
+        let failed = becomes(&admin, KEY, &id, "failed").await;
         let problem = str(&failed["problem"]);
         assert!(problem.contains("not public") || problem.contains("must be written plainly"), "{host}: {problem}");
         assert!(!problem.contains(&password));
         // What nothing was done with yet can be given up by another value.
         admin.put_secret(KEY, "postgres://app:other@db.example.com/app").await;
         admin.post(&format!("{PATH}/rotations/{id}/retry"), json!({})).await.expect(200);
-        becomes(&admin, &id, "cancelled").await;
+        becomes(&admin, KEY, &id, "cancelled").await;
     }
     // With an admin, his host is the one that counts for him.
     admin.put_secret("ADMIN_URL", &format!("postgres://root:pw@127.0.0.1:{port}/app")).await;
     admin.put(&format!("{PATH}/rotator"), json!({ "kind": "postgres", "admin": "ADMIN_URL" })).await.expect(200);
-    let id = rotate(&admin).await;
-    let failed = becomes(&admin, &id, "failed").await;
+    let id = rotate(&admin, KEY).await;
+    let failed = becomes(&admin, KEY, &id, "failed").await;
     assert!(str(&failed["problem"]).starts_with("with ADMIN_URL: "), "{failed}");
     assert_eq!(reached.load(Ordering::SeqCst), 0);
     // The server's own listener is out of reach even where its network is not.
@@ -364,8 +284,8 @@ async fn no_value_leads_into_the_private_network() {
     let admin = app.admin();
     admin.put_secret(KEY, &format!("postgres://app:pw@{}/app", app.server.address())).await;
     admin.put(&format!("{PATH}/rotator"), json!({ "kind": "postgres" })).await.expect(201);
-    let id = rotate(&admin).await;
-    assert!(str(&becomes(&admin, &id, "failed").await["problem"]).contains("the server itself"));
+    let id = rotate(&admin, KEY).await;
+    assert!(str(&becomes(&admin, KEY, &id, "failed").await["problem"]).contains("the server itself"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -375,12 +295,12 @@ async fn a_new_password_is_in_no_log_not_even_of_the_database() {
     postgres.run(format!("ALTER ROLE {} SET log_statement = 'all'", postgres.name)).await;
     let app = App::start_with(&ALLOWED);
     let admin = prepare(&app, &postgres).await;
-    let id = rotate(&admin).await;
-    becomes(&admin, &id, "done").await;
+    let id = rotate(&admin, KEY).await;
+    becomes(&admin, KEY, &id, "done").await;
     let (in_show, before) = (shown(&admin).await, app.transcript().len());
     admin.put(&format!("{PATH}/rotator"), json!({ "kind": "postgres" })).await.expect(200);
-    let id = rotate(&admin).await;
-    becomes(&admin, &id, "done").await;
+    let id = rotate(&admin, KEY).await;
+    becomes(&admin, KEY, &id, "done").await;
     let password = |url: &str| url.rsplit_once('@').unwrap().0.rsplit_once(':').unwrap().1.to_owned();
     let second = shown(&admin).await;
     let (first, second) = (password(&in_show), password(&second));
@@ -413,7 +333,7 @@ async fn what_fails_leaves_the_value_before_working() {
     let other = postgres.other();
     postgres.run(format!("CREATE ROLE {other} LOGIN CONNECTION LIMIT 0")).await;
     postgres.run(format!("GRANT {other} TO {}_admin WITH ADMIN OPTION", postgres.name)).await;
-    let id = rotate(&admin).await;
+    let id = rotate(&admin, KEY).await;
     let found = problem(&admin, &id).await;
     let told = (&found["step"], &found["problem"]);
     assert_eq!(told, (&json!("verify"), &json!("the database has too many connections")), "{found}");
@@ -421,19 +341,19 @@ async fn what_fails_leaves_the_value_before_working() {
     assert!(logs_in(&postgres.first).await);
     postgres.run(format!("ALTER ROLE {other} CONNECTION LIMIT -1")).await;
     admin.post(&format!("{PATH}/rotations/{id}/retry"), json!({})).await.expect(200);
-    becomes(&admin, &id, "done").await;
+    becomes(&admin, KEY, &id, "done").await;
     assert_eq!(shown_user(&admin).await, other);
     // One that cannot log in is said so at once.
     let user = postgres.user.clone();
     postgres.run(format!("ALTER ROLE {user} NOLOGIN")).await;
-    let id = rotate(&admin).await;
-    let failed = becomes(&admin, &id, "failed").await;
+    let id = rotate(&admin, KEY).await;
+    let failed = becomes(&admin, KEY, &id, "failed").await;
     assert!(str(&failed["problem"]).contains("cannot log in"), "{failed}");
     admin.post(&format!("{PATH}/rotations/{id}/cancel"), json!({})).await.expect(200);
     // An admin who may not is told so.
     postgres.run(format!("ALTER ROLE {user} LOGIN")).await;
     postgres.run(format!("ALTER ROLE {}_admin NOCREATEROLE", postgres.name)).await;
-    let id = rotate(&admin).await;
+    let id = rotate(&admin, KEY).await;
     assert_eq!(problem(&admin, &id).await["problem"], "the database does not let the user do that");
     admin.post(&format!("{PATH}/rotations/{id}/cancel"), json!({})).await.expect(200);
     assert!(logs_in(&shown(&admin).await).await);
@@ -481,29 +401,6 @@ async fn a_rotator_of_postgres_is_set_only_with_what_it_needs() {
     admin.get(&format!("{PATH}/rotator")).await.problem(404, "not_found");
 }
 
-/// Speaks TLS for a PostgreSQL server that does not, as one that does.
-async fn with_tls(place: &str, name: &str) -> (u16, tempfile::NamedTempFile) {
-    let (acceptor, file) = authority(&[name]);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let place = place.to_owned();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let (acceptor, place) = (acceptor.clone(), place.clone());
-            tokio::spawn(async move {
-                let mut asked = [0; 8];
-                stream.read_exact(&mut asked).await?;
-                assert_eq!(asked, [0, 0, 0, 8, 4, 210, 22, 47], "SSLRequest");
-                stream.write_all(b"S").await?;
-                let mut secured = acceptor.accept(stream).await?;
-                let mut server = TcpStream::connect(place).await?;
-                tokio::io::copy_bidirectional(&mut secured, &mut server).await
-            });
-        }
-    });
-    (port, file)
-}
-
 /// `sslmode` means what libpq says.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_are_as_safe_as_their_sslmode() {
@@ -539,9 +436,9 @@ async fn connections_are_as_safe_as_their_sslmode() {
         let url = format!("postgres://{}:{password}@localhost:{port}/{}?sslmode={mode}", postgres.user, postgres.name);
         admin.put_secret(KEY, &url).await;
         admin.put(&format!("{PATH}/rotator"), json!({ "kind": "postgres" })).await;
-        let id = rotate(&admin).await;
+        let id = rotate(&admin, KEY).await;
         if works {
-            becomes(&admin, &id, "done").await;
+            becomes(&admin, KEY, &id, "done").await;
             let now = shown(&admin).await;
             password = now.rsplit_once('@').unwrap().0.rsplit_once(':').unwrap().1.to_owned();
             assert!(now.ends_with(&format!("/{}?sslmode={mode}", postgres.name)));
@@ -551,7 +448,7 @@ async fn connections_are_as_safe_as_their_sslmode() {
             assert_eq!(found["problem"], told, "{port} {mode}");
             admin.put_secret(KEY, &url.replace(mode, "disable")).await;
             admin.post(&format!("{PATH}/rotations/{id}/retry"), json!({})).await.expect(200);
-            becomes(&admin, &id, "cancelled").await;
+            becomes(&admin, KEY, &id, "cancelled").await;
         }
     }
 }

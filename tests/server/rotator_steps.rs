@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::api::{App, eventually, random, str};
 use crate::database::Database;
 use crate::key_provider::*;
+use crate::rotations::*;
 use crate::webhooks::{ALLOWED, Receiver};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -14,8 +15,8 @@ async fn a_function_rotates_a_value_from_beginning_to_end() {
     let scene = Scene::start().await;
     let admin = scene.app.admin();
     assert_eq!(scene.shown().await, scene.first);
-    let id = rotate(&admin).await;
-    let done = becomes(&admin, &id, "done").await;
+    let id = rotate(&admin, KEY).await;
+    let done = becomes(&admin, KEY, &id, "done").await;
     assert_eq!(
         (&done["of_version"], &done["version"], &done["step"]),
         (&json!(1), &json!(2), &json!("retire")),
@@ -44,12 +45,12 @@ async fn a_function_rotates_a_value_from_beginning_to_end() {
 
     // While one is under way, who starts another gets that one; who is done may start the next.
     scene.provider.hold(STEPS[0]);
-    let id = rotate(&admin).await;
+    let id = rotate(&admin, KEY).await;
     let again = admin.post(&format!("/api/v1/secrets/{KEY}/rotate"), json!({})).await.expect(200).json();
     assert_eq!(again["id"], json!(id));
     admin.delete(&format!("/api/v1/secrets/{KEY}/rotator")).await.problem(409, "in_use");
     scene.provider.go_on();
-    becomes(&admin, &id, "done").await;
+    becomes(&admin, KEY, &id, "done").await;
     let listed = admin.items(&format!("/api/v1/secrets/{KEY}/rotations")).await;
     assert_eq!((listed.len(), &listed[0]["id"]), (2, &json!(id)));
     for over in ["retry", "cancel"] {
@@ -72,11 +73,11 @@ async fn a_value_that_does_not_work_never_becomes_current_and_the_account_is_tol
     let webhook = json!({ "url": receiver.url, "events": ["rotation.failed"] });
     admin.put("/api/v1/webhooks/chat", webhook).await.expect(201);
     scene.provider.state().broken = true;
-    let id = rotate(&admin).await;
+    let id = rotate(&admin, KEY).await;
     let mut database = Database::open(&scene.app.server).await;
     let failed = eventually("it is given up", async || {
         hurry(&mut database).await;
-        let found = stands(&admin, &id).await;
+        let found = stands(&admin, KEY, &id).await;
         (found["status"] == "failed").then_some(found)
     })
     .await;
@@ -110,15 +111,15 @@ async fn a_value_that_does_not_work_never_becomes_current_and_the_account_is_tol
     scene.provider.state().valid.extend(made.clone());
     let path = format!("/api/v1/secrets/{KEY}/rotations/{id}/retry");
     admin.post(&path, json!({})).await.expect(200);
-    becomes(&admin, &id, "done").await;
+    becomes(&admin, KEY, &id, "done").await;
     assert_eq!(scene.shown().await, made[0]);
     let health = admin.get("/api/v1/secrets/health").await.expect(200).text();
     assert!(!health.contains("rotation_failed"), "{health}");
 
     // Another one fails and is cancelled: nothing of it stays.
-    let id = rotate(&admin).await;
+    let id = rotate(&admin, KEY).await;
     let found = eventually("it fails again", async || {
-        let found = stands(&admin, &id).await;
+        let found = stands(&admin, KEY, &id).await;
         found.get("problem").is_some().then_some(found)
     })
     .await;
@@ -143,7 +144,7 @@ async fn killed_at_any_point_a_rotation_goes_on() {
         if let Some(step) = point {
             scene.provider.hold(step);
         }
-        let id = rotate(&admin).await;
+        let id = rotate(&admin, KEY).await;
         match point {
             Some(step) => scene.provider.is_asked(step).await,
             None => {
@@ -159,7 +160,7 @@ async fn killed_at_any_point_a_rotation_goes_on() {
         provider.go_on();
         scene = Scene { app, provider, first };
         let admin = scene.app.admin();
-        becomes(&admin, &id, "done").await;
+        becomes(&admin, KEY, &id, "done").await;
         let now = scene.shown().await;
         assert_ne!(now, current, "round {round}");
         assert_eq!(
@@ -181,33 +182,33 @@ async fn a_put_meanwhile_ends_the_rotation() {
     let admin = scene.app.admin();
     for step in [STEPS[0], STEPS[1]] {
         scene.provider.hold(step);
-        let id = rotate(&admin).await;
+        let id = rotate(&admin, KEY).await;
         scene.provider.is_asked(step).await;
         let mine = format!("sk-{}", random(40));
         scene.provider.state().valid.insert(mine.clone());
         admin.put_secret(KEY, &mine).await;
         scene.provider.go_on();
-        let over = becomes(&admin, &id, "cancelled").await;
+        let over = becomes(&admin, KEY, &id, "cancelled").await;
         assert_eq!(over["problem"], "another value was put meanwhile", "{over}");
         assert_eq!(scene.shown().await, mine);
     }
     // What is settings only does not count.
     scene.provider.hold(STEPS[1]);
-    let id = rotate(&admin).await;
+    let id = rotate(&admin, KEY).await;
     scene.provider.is_asked(STEPS[1]).await;
     admin.call("PATCH", &format!("/api/v1/secrets/{KEY}"), Some(&json!({ "note": "the key" }))).await.expect(200);
     scene.provider.go_on();
-    becomes(&admin, &id, "done").await;
+    becomes(&admin, KEY, &id, "done").await;
 
     // Cancelled while the function is at it: what it answers is nothing any more.
     let before = scene.shown().await;
     scene.provider.hold(STEPS[0]);
-    let id = rotate(&admin).await;
+    let id = rotate(&admin, KEY).await;
     scene.provider.is_asked(STEPS[0]).await;
     admin.post(&format!("/api/v1/secrets/{KEY}/rotations/{id}/cancel"), json!({})).await.expect(200);
     scene.provider.go_on();
-    let id = rotate(&admin).await;
-    becomes(&admin, &id, "done").await;
+    let id = rotate(&admin, KEY).await;
+    becomes(&admin, KEY, &id, "done").await;
     let versions = admin.items(&format!("/api/v1/secrets/{KEY}/versions")).await;
     assert_eq!(versions.len(), 5, "{versions:?}");
     assert_ne!(scene.shown().await, before);
@@ -229,17 +230,17 @@ async fn the_value_before_works_as_long_as_something_has_it() {
     let caller = admin.clone();
     let running = tokio::spawn(async move { caller.get("/functions/v1/slow").await });
     scene.provider.is_asked("GET /slow").await;
-    let id = rotate(&admin).await;
+    let id = rotate(&admin, KEY).await;
     eventually("the new value is current", async || (scene.shown().await != scene.first).then_some(())).await;
     // Long enough for many looks.
     let end = Instant::now() + Duration::from_secs(2);
     while Instant::now() < end {
-        assert_eq!(stands(&admin, &id).await["step"], "retire");
+        assert_eq!(stands(&admin, KEY, &id).await["step"], "retire");
         assert!(scene.provider.state().valid.contains(&scene.first));
     }
     scene.provider.go_on();
     assert_eq!(running.await.unwrap().expect(200).text(), "200", "its key worked to the end");
-    becomes(&admin, &id, "done").await;
+    becomes(&admin, KEY, &id, "done").await;
     assert!(!scene.provider.state().valid.contains(&scene.first));
 
     // With an overlap functions get both, and the one before works until its time is over.
@@ -248,11 +249,11 @@ async fn the_value_before_works_as_long_as_something_has_it() {
     let source = format!("Deno.serve(() => new Response(Deno.env.get('{both}') ?? 'none'))");
     admin.deploy("both", &source, json!({})).await;
     let before = scene.shown().await;
-    let id = rotate(&admin).await;
+    let id = rotate(&admin, KEY).await;
     eventually("the new value is current", async || (scene.shown().await != before).then_some(())).await;
     assert_eq!(admin.get("/functions/v1/both").await.expect(200).text(), before);
     assert!(scene.provider.state().valid.contains(&before));
-    becomes(&admin, &id, "done").await;
+    becomes(&admin, KEY, &id, "done").await;
     assert!(!scene.provider.state().valid.contains(&before));
     assert_eq!(admin.get("/functions/v1/both").await.expect(200).text(), "none");
 }
@@ -305,7 +306,7 @@ async fn a_pending_value_outlasts_the_account_key() {
     let admin = scene.app.admin();
     let old = admin.get("/api/v1/key").await.expect(200).json();
     scene.provider.hold(STEPS[1]);
-    let id = rotate(&admin).await;
+    let id = rotate(&admin, KEY).await;
     scene.provider.is_asked(STEPS[1]).await;
     let mut database = Database::open(&scene.app.server).await;
     let pending =
@@ -315,7 +316,7 @@ async fn a_pending_value_outlasts_the_account_key() {
     assert_eq!(database.number(&pending(&old["id"])).await, 0);
     assert_eq!(database.number(&pending(&new["id"])).await, 1);
     scene.provider.go_on();
-    becomes(&admin, &id, "done").await;
+    becomes(&admin, KEY, &id, "done").await;
     assert_eq!(scene.provider.valid(), [scene.shown().await]);
     database.close().await;
 }
@@ -342,13 +343,13 @@ async fn of_two_servers_one_takes_each_step() {
     let rotator = json!({ "kind": "function", "function": "rotate" });
     admin.put(&format!("/api/v1/secrets/{KEY}/rotator"), rotator).await.expect(201);
     provider.hold(STEPS[1]);
-    let id = rotate(&admin).await;
+    let id = rotate(&admin, KEY).await;
     provider.is_asked(STEPS[1]).await;
     let second = crate::support::TestServer::launch_bare(home, &more, &[]);
     // For longer than a claim holds that is not renewed.
     let end = Instant::now() + Duration::from_secs(14);
     while Instant::now() < end {
-        assert_eq!(stands(&admin, &id).await["step"], "verify");
+        assert_eq!(stands(&admin, KEY, &id).await["step"], "verify");
     }
     assert_eq!(provider.state().asked, &STEPS[..2], "nobody else asked");
     first.server.kill_hard();
@@ -357,7 +358,7 @@ async fn of_two_servers_one_takes_each_step() {
     provider.go_on();
     let other = admin.at(&second.url());
     let found = eventually("the new value is current", async || {
-        let found = stands(&other, &id).await;
+        let found = stands(&other, KEY, &id).await;
         (found["step"] == "retire").then_some(found)
     })
     .await;
